@@ -86,6 +86,8 @@ class Estimate:
     def __str__(self) -> str:
         if self.is_exact:
             return f"{self._number()} ({self._origin()})"
+        if math.isinf(self.value) and math.isfinite(self.low):
+            return f"above {_short(self.low)} ({self._origin()})"
         return f"{_short(self.value)} [{_short(self.low)}, {_short(self.high)}] ({self._origin()})"
 
     __repr__ = __str__
@@ -121,7 +123,7 @@ class Prediction:
     Attributes
     ----------
     value
-        The number; infinite where it overflows a float, `log_value` is then still finite.
+        The number; infinite where it overflows a float, `log_value` is then still finite.  NaN where the formula has none.
     applies
         Whether the assumptions of the formula hold.
     because
@@ -135,7 +137,7 @@ class Prediction:
     --------
     >>> import langevin_sgd as ls
     >>> ls.theory.kramers_time(barrier=0.25, curvature_minimum=2.0, curvature_saddle=-1.0, diffusion=0.05)
-    659.38 (Kramers): applies, barrier / D = 5, ...
+    659.4 (Kramers): applies, barrier / D = 5; ...
     """
 
     name: str
@@ -148,7 +150,7 @@ class Prediction:
     @property
     def value(self) -> float:
         """The number itself."""
-        return math.exp(self.log_value) if self.log_value < 709.78 else math.inf
+        return math.inf if self.log_value > 709.78 else math.exp(self.log_value)
 
     def __float__(self) -> float:
         return self.value

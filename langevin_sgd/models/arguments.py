@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Array = NDArray[np.float64]
+Array = NDArray[np.floating[Any]]
 
 
 def finite(name: str, value: Any) -> float:
@@ -62,8 +62,8 @@ def numbers(name: str, values: ArrayLike, *, infinite: bool = False) -> Array:
     wrong = np.isnan(array) if infinite else ~np.isfinite(array)
     if wrong.any():
         where = tuple(int(i) for i in np.argwhere(wrong)[0])
-        raise ValueError(f"`{name}` holds {array[where]} at index {where}, but every entry must be "
-                         f"{'a number' if infinite else 'finite'}.")
+        what, kind = f"{array[where]}" + (f" at index {where}" if where else ""), "a number" if infinite else "finite"
+        raise ValueError(f"`{name}` holds {what}, but {'every entry' if where else 'it'} must be {kind}.")
     return array
 
 

@@ -6,6 +6,7 @@ symmetric square root.
 """
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
@@ -163,9 +164,7 @@ class Squared:
 
     def scalar(self, names: Names) -> Any:
         """Return f(x, t, p) for one state, to be compiled by Numba."""
-        scope: dict[str, Any] = {"root": self.root.scalar(names)}
-        exec("def squared(x, t, p):\n    g = root(x, t, p)\n    return g * g", scope)
-        return scope["squared"]
+        return _squared(self.root.scalar(names))
 
     def vector(self, names: Names) -> Any:
         """Return f(x, t, p) for an array of states (..., 1)."""
@@ -175,6 +174,13 @@ class Squared:
     def depends_on_time(self) -> bool:
         """Tell whether the root changes with t."""
         return self.root.depends_on_time()
+
+
+@functools.lru_cache(maxsize=256)
+def _squared(root: Any) -> Any:
+    scope: dict[str, Any] = {"root": root}
+    exec("def squared(x, t, p):\n    g = root(x, t, p)\n    return g * g", scope)
+    return scope["squared"]
 
 
 def _root_correction(c: SymbolicField) -> SymbolicField:

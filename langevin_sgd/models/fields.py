@@ -161,14 +161,7 @@ class SumField:
 
     def scalar(self, names: Names) -> ScalarFunction:
         """Return f(x, t, p) for one state, to be compiled by Numba."""
-        scope: dict[str, Any] = {f"term{k}": field.scalar(names) for k, (field, _, _) in enumerate(self.terms)}
-        factors = ["*".join([repr(c), *(f"p[{names.index(n)}]" for n in ps)]) for _, c, ps in self.terms]
-        lines = [f"    v{k} = term{k}(x, t, p)" for k in range(len(self.terms))]
-        size, scalars = math.prod(self.shape), self.shape == () or (self.dim == 1)
-        parts = [" + ".join(f"{c}*v{k}{'' if scalars else f'[{j}]'}" for k, c in enumerate(factors)) for j in range(size)]
-        lines.append(f"    return {parts[0] if scalars else '(' + ', '.join(parts) + ')'}")
-        exec("def total(x, t, p):\n" + "\n".join(lines), scope)
-        return scope["total"]
+        return _sum_function(self, names)
 
     def vector(self, names: Names) -> VectorFunction:
         """Return f(x, t, p) for an array of states (..., d)."""
@@ -240,6 +233,18 @@ def _source(field: SymbolicField, names: Names, *, vector: bool) -> str:
         rows = ["(" + ", ".join(values[i * d:(i + 1) * d]) + ",)" for i in range(d)] if nested else values
         lines.append(f"return {values[0]}" if scalars else "return (" + ", ".join(rows) + ",)")
     return "def field(x, t, p):\n    " + "\n    ".join(lines)
+
+
+@functools.lru_cache(maxsize=256)
+def _sum_function(total: SumField, names: Names) -> ScalarFunction:
+    scope: dict[str, Any] = {f"term{k}": field.scalar(names) for k, (field, _, _) in enumerate(total.terms)}
+    factors = ["*".join([repr(c), *(f"p[{names.index(n)}]" for n in ps)]) for _, c, ps in total.terms]
+    lines = [f"    v{k} = term{k}(x, t, p)" for k in range(len(total.terms))]
+    scalars = total.shape == () or total.dim == 1
+    parts = [" + ".join(f"{c}*v{k}{'' if scalars else f'[{j}]'}" for k, c in enumerate(factors)) for j in range(math.prod(total.shape))]
+    lines.append(f"    return {parts[0] if scalars else '(' + ', '.join(parts) + ')'}")
+    exec("def total(x, t, p):\n" + "\n".join(lines), scope)
+    return scope["total"]
 
 
 @functools.lru_cache(maxsize=4096)

@@ -309,7 +309,7 @@ class LossProportional:
         assert isinstance(self.landscape.value_field, SymbolicField), "This is a bug: checked at construction."
         (loss,) = self.landscape.value_field.expressions
         if self.matrix is None:
-            m = np.eye(len(variables))
+            m: Array = np.eye(len(variables))
         elif lowest is not None and isinstance(self.matrix, str):
             m = covariance_matrix("the Hessian at the minimum", np.reshape(lowest.hessian, (len(variables),) * 2))
         else:

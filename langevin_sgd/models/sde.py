@@ -225,7 +225,7 @@ class SDE:
 
         Its landscape is the loss along that axis through the origin of the other components.
         """
-        drift, c = self._with_corrections(*self._added), self.covariance
+        drift, c = self.drift_field, self.covariance
         if self.dim == 1:
             return self
         if not (isinstance(drift, SymbolicField) and isinstance(c.field, SymbolicField) and c.structure is Structure.COMPONENTWISE):
@@ -240,6 +240,7 @@ class SDE:
         part = SDE.__new__(SDE)
         part._set(f, f"{self.text}, component {name}", noise, self.strength, self.interpretation, own,
                   _restricted(self.landscape, name, others), (name,))
+        part._added = self._added
         return part
 
     def _copy(self, **changes: Any) -> SDE:

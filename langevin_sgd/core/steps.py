@@ -1,0 +1,272 @@
+"""A model, a scheme and a boundary become one compiled *step*: the only code that knows drift, noise, scheme, dimension and boundary.
+
+A step advances all lanes by two time steps (Box and Muller make normals in pairs).  A kernel gets it by address, so the kernel does not
+depend on the model and comes from Numba's disk cache; only the step is compiled for each model.  One call does everything, so that
+state, normals and results stay in registers.
+
+The functions of a model are scalar, ``f(x, t, p)``: x is a float in one dimension and a tuple of d floats in more, t the time, and p the
+tuple of parameters, of which ``p[0]`` is the strength ε of the noise.  They return a float (d = 1), a tuple of d floats, or a tuple of d
+such tuples.  New values of parameters need no new compilation.
+"""
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from numba import carray, float64, njit, types
+
+from langevin_sgd.core import schemes
+from langevin_sgd.core.elementary import exp2_below_zero
+from langevin_sgd.core.lanes import CALLED_BY_ADDRESS, LANES, wide_vectors
+from langevin_sgd.core.user_functions import compiled_for_lanes
+
+MINUS_TWO_IN_BITS = -2 * math.log2(math.e)      # exp(-2 x) = 2^(MINUS_TWO_IN_BITS x)
+Function = Callable[..., Any]
+POINTER, VECTOR, MATRIX = types.CPointer(float64), types.Array(float64, 1, "C"), types.Array(float64, 2, "C")
+# step(lane memory, dt, time origin, n, begin, end, p, B): steps n and n + 1, those of them that lie in [begin, end)
+STEP = types.FunctionType(types.void(POINTER, float64, float64, float64, float64, float64, VECTOR, MATRIX))
+
+
+class NoiseForm(Enum):
+    """What the noise function of a step returns, for dX = b dt + sqrt(ε) G dW with C = G Gᵀ."""
+
+    COMPONENTWISE = "the variances c_k of a diagonal C"
+    MODULATED = "s, for C = s M with the constant matrix M = B Bᵀ, where B comes with the call"
+    FULL = "the matrix C, which is factored in every step"
+    FACTOR = "the matrix G"
+
+
+@dataclass(frozen=True)
+class Wall:
+    """One wall of the region, crossed when all its faces are at most zero: their levels, positive inside, and gradients."""
+
+    levels: tuple[Function, ...]
+    gradients: tuple[Function, ...]
+
+
+@dataclass(frozen=True)
+class Fold:
+    """A reflecting end: the component is folded about the value of parameter `place`; `sign` is +1 where the region lies above it."""
+
+    place: int
+    sign: int
+
+
+@dataclass(frozen=True)
+class StepModel:
+    """Everything that a step is made of; equal models share one compiled step.
+
+    Attributes
+    ----------
+    dim, n_parameters
+        Number of components, and of entries of p.
+    drift
+        The Itô drift.
+    noise, form
+        The noise function, and what it returns.
+    slope
+        For Milstein's scheme: the derivative of each variance c_k by component k.  None for Euler-Maruyama.
+    walls
+        The region; none for a fixed horizon, where all lanes are at the same time.
+    bridge
+        Also count paths that were outside between two steps, by the law of the Brownian bridge.
+    folds
+        Reflecting ends (one dimension only).
+    """
+
+    dim: int
+    n_parameters: int
+    drift: Function
+    noise: Function
+    form: NoiseForm
+    slope: Function | None = None
+    walls: tuple[Wall, ...] | None = None
+    bridge: bool = False
+    folds: tuple[Fold, ...] = ()
+
+
+def layout(d: int) -> dict[str, int]:
+    """Rows of the lane memory that kernel and step share."""
+    return {"X": 0,             # d rows: the state; of a path that has left, the first state outside
+            "Z": d,             # 2 d rows: normals for the first and the second step
+            "Y": 3 * d,         # d rows: the state before the last step (first passage)
+            "N": 4 * d,         # steps done (first passage)
+            "END": 4 * d + 1,   # 0 while running, n when the path has left in step n
+            "A": 4 * d + 2,     # probability that the path, seen at its steps only, stayed inside between them
+            "V": 4 * d + 3,     # one uniform number per path: it has left when A < V
+            "rows": 4 * d + 4}
+
+
+@functools.lru_cache(maxsize=512)
+def compile_step(model: StepModel) -> Any:
+    """Return the compiled step of a model."""
+    functions = {"drift": model.drift, "noise": model.noise, "slope": model.slope}
+    for j, wall in enumerate(model.walls or ()):
+        functions |= {f"level{j}_{i}": f for i, f in enumerate(wall.levels)}
+        functions |= {f"gradient{j}_{i}": f for i, f in enumerate(wall.gradients) if model.bridge}
+    scope: dict[str, Any] = {name: compiled_for_lanes(f) for name, f in functions.items() if f is not None}
+    scope |= dict(layout(model.dim), LANES=LANES, math=math, carray=carray, exp2_below_zero=exp2_below_zero, wide_vectors=wide_vectors,
+                  euler_maruyama=schemes.euler_maruyama, milstein=schemes.milstein)
+    exec(step_source(model), scope)
+    return njit(STEP.signature, **CALLED_BY_ADDRESS)(scope["step"])
+
+
+def step_source(model: StepModel) -> str:
+    """Return the text of a step.  Text, because tuples of d components and sums over d that are unrolled need code for each d."""
+    each = range(model.dim)
+    before = [f"p = ({''.join(f'p_all[{k}], ' for k in range(model.n_parameters))})",      # read once, not in every lane
+              "root, eps = math.sqrt(h), p[0]", *_constant_matrix(model)]
+    load = [f"x{k} = S[X + {k}, i]" for k in each]
+    store = [f"S[X + {k}, i] = x{k}" for k in each]
+    clock = ["t0, t1, t2 = t_start + n * h, t_start + (n + 1.0) * h, t_start + (n + 2.0) * h"]
+    if model.walls is None:             # all lanes are at the same time, and what depends on it alone is done once
+        before += [*clock, "live0, live1 = (begin <= n) & (n < end), (begin <= n + 1.0) & (n + 1.0 < end)"]
+    else:
+        load = ["n = S[N, i]", *clock, *load, *(f"y{k} = S[Y + {k}, i]" for k in each), "left = S[END, i]",
+                "live0 = (n < end) & (left == 0.0)"]
+        store += ["S[N, i] = n + 2.0", "S[END, i] = left", *(f"S[Y + {k}, i] = y{k}" for k in each)]
+        if model.bridge:
+            load += [*_levels(model, "inside", "x", "t0"), "a, uniform = S[A, i], S[V, i]"]
+            store += ["S[A, i] = a"]
+    body = [*load, *_half(model, 0), *_half(model, 1), *store]
+    return "\n".join(["def step(pointer, h, t_start, n, begin, end, p_all, B):",
+                      "    wide_vectors()",
+                      "    S = carray(pointer, (rows, LANES))",         # a constant shape: the rows can be seen not to overlap
+                      *("    " + line for line in before),
+                      "    for i in range(LANES):",
+                      *("        " + line for line in body)])
+
+
+def _half(model: StepModel, half: int) -> list[str]:
+    """The lines of the first or second time step."""
+    each, t = range(model.dim), f"t{half}"
+    lines = [f"f = drift({_state(model, 'x')}, {t}, p)", *_noise(model, half)]
+    lines += [_map(model, k) for k in each]
+    for fold in model.folds:
+        end = f"p[{fold.place}]"
+        lines.append(f"u0 = {end} + abs(u0 - {end})" if fold.sign > 0 else f"u0 = {end} - abs(u0 - {end})")
+    if model.walls is None:
+        return lines + [f"x{k} = u{k} if live{half} else x{k}" for k in each]
+    lines += _levels(model, "after", "u", f"t{half + 1}")
+    # Written so that NaN is never inside: it ends the path, which is then seen to have diverged.
+    lines.append("stays = " + (" & ".join(f"(after{j} > 0.0)" for j in range(len(model.walls))) or "True"))
+    if model.bridge and model.walls:
+        lines += _bridge(model, t)
+    lines += [f"y{k} = x{k} if live{half} else y{k}" for k in each]
+    lines += [f"x{k} = u{k} if live{half} else x{k}" for k in each]
+    lines.append(f"left = n + {half + 1}.0 if live{half} & (not stays) else left")
+    return lines if half else [*lines, "live1 = live0 & stays & (n + 1.0 < end)"]
+
+
+def _map(model: StepModel, k: int) -> str:
+    """The line of the one-step map of component k, from x to u."""
+    if model.slope is not None:
+        return f"u{k} = milstein(x{k}, {_part(model, 'f', k)}, h, eps * {_part(model, 'c', k)}, eps * {_part(model, 'm', k)}, w{k})"
+    noise = {NoiseForm.COMPONENTWISE: f"g{k} * z{k}", NoiseForm.MODULATED: f"g * z{k}"}.get(
+        model.form, " + ".join(f"g{k}_{m} * z{m}" for m in range(model.dim)))
+    if model.form in (NoiseForm.FULL, NoiseForm.FACTOR):
+        columns = range(k + 1) if model.form is NoiseForm.FULL else range(model.dim)
+        noise = "scale * (" + " + ".join(f"g{k}_{m} * z{m}" for m in columns) + ")"
+    return f"u{k} = euler_maruyama(x{k}, {_part(model, 'f', k)}, h, {noise})"
+
+
+def _noise(model: StepModel, half: int) -> list[str]:
+    """The lines that draw the noise: normals z, and amplitudes g over the time step (or what Milstein's scheme needs)."""
+    each, at = range(model.dim), f"({_state(model, 'x')}, t{half}, p)"
+    lines = [f"z{k} = S[Z + {half * model.dim + k}, i]" for k in each]
+    if model.slope is not None:
+        return [*lines, f"c = noise{at}", f"m = slope{at}", *(f"w{k} = root * z{k}" for k in each)]
+    match model.form:
+        case NoiseForm.COMPONENTWISE:
+            return [*lines, f"c = noise{at}", *(f"g{k} = math.sqrt(eps * {_part(model, 'c', k)}) * root" for k in each)]
+        case NoiseForm.MODULATED:                           # the kernel has multiplied the normals by B
+            return [*lines, f"c = noise{at}", "g = math.sqrt(eps * c) * root"]
+        case NoiseForm.FACTOR:
+            factor = [f"g{k}_{m} = c[{k}][{m}]" for k in each for m in each]
+            return [*lines, f"c = noise{at}", "scale = math.sqrt(eps) * root", *factor]
+    return [*lines, f"c = noise{at}", "scale = math.sqrt(eps) * root", *_cholesky(model.dim)]
+
+
+def _cholesky(d: int) -> list[str]:
+    """The lines of G Gᵀ = C, lower triangular.  A pivot that rounding made negative is zero; a truly negative one makes the path NaN."""
+    lines = []
+    for j in range(d):
+        pivot = " - ".join([f"c[{j}][{j}]", *(f"g{j}_{m} * g{j}_{m}" for m in range(j))])
+        lines += [f"v = {pivot}", f"v = v if v > 0.0 else (0.0 if v >= -1e-12 * c[{j}][{j}] else math.nan)",
+                  f"g{j}_{j} = math.sqrt(v)", f"r = 1.0 / g{j}_{j} if v > 0.0 else 0.0"]
+        lines += [f"g{k}_{j} = (" + " - ".join([f"c[{k}][{j}]", *(f"g{k}_{m} * g{j}_{m}" for m in range(j))]) + ") * r"
+                  for k in range(j + 1, d)]
+    return lines
+
+
+def _levels(model: StepModel, name: str, x: str, t: str) -> list[str]:
+    """The lines that compute the level of each wall: the greatest of its faces."""
+    lines = []
+    for j, wall in enumerate(model.walls or ()):
+        faces = [f"level{j}_{i}({_state(model, x)}, {t}, p)" for i in range(len(wall.levels))]
+        lines.append(f"{name}{j} = {faces[0]}")
+        for face in faces[1:]:
+            lines += [f"other = {face}", f"{name}{j} = other if other > {name}{j} else {name}{j}"]
+    return lines
+
+
+def _bridge(model: StepModel, t: str) -> list[str]:
+    """The lines that shrink a by the probability of having been outside between the steps.
+
+    For a wall at level l before and l' after, that is exp(-2 l l' / (v h)), v the variance of the level per unit time, frozen before the
+    step; the walls are both counted.  One uniform number per path serves all its steps.  What becomes of a and of the levels once a
+    path has left does not matter, so they are not selected.
+    """
+    lines = ["q = 0.0"]
+    for j, wall in enumerate(model.walls or ()):
+        lines += _wall_gradient(model, j, wall, t)
+        # The quotient is often a constant, and then leaves the loop.
+        lines += [f"v = {_level_variance(model)}", f"q = q + exp2_below_zero(inside{j} * after{j} * ({MINUS_TWO_IN_BITS!r} / (v * h)))",
+                  f"inside{j} = after{j}"]
+    return [*lines, "a = a - a * q", "stays = stays & (a >= uniform)"]
+
+
+def _wall_gradient(model: StepModel, j: int, wall: Wall, t: str) -> list[str]:
+    """The lines that set r0 ... to the gradient of the wall's highest face before the step."""
+    each, state = range(model.dim), _state(model, "x")
+    lines = [f"r = gradient{j}_0({state}, {t}, p)", *(f"r{k} = {_part(model, 'r', k)}" for k in each)]
+    if len(wall.levels) > 1:
+        lines.append(f"top = level{j}_0({state}, {t}, p)")
+    for i in range(1, len(wall.levels)):
+        lines += [f"other = level{j}_{i}({state}, {t}, p)", f"r = gradient{j}_{i}({state}, {t}, p)"]
+        lines += [f"r{k} = {_part(model, 'r', k)} if other > top else r{k}" for k in each]
+        lines.append("top = other if other > top else top")
+    return lines
+
+
+def _level_variance(model: StepModel) -> str:
+    """The variance of a level with gradient r, per unit time: |Gᵀ r|² ε."""
+    each = range(model.dim)
+    if model.form is NoiseForm.COMPONENTWISE:
+        return "eps * (" + " + ".join(f"{_part(model, 'c', k)} * r{k} * r{k}" for k in each) + ")"
+    if model.form is NoiseForm.FULL:
+        return "eps * (" + " + ".join(f"c[{k}][{m}] * r{k} * r{m}" for k in each for m in each) + ")"
+    g = "b" if model.form is NoiseForm.MODULATED else "g"
+    columns = ["(" + " + ".join(f"{g}{k}_{m} * r{k}" for k in each) + ")" for m in each]
+    return f"eps * {'c * ' if model.form is NoiseForm.MODULATED else ''}(" + " + ".join(f"{c} * {c}" for c in columns) + ")"
+
+
+def _constant_matrix(model: StepModel) -> list[str]:
+    """The lines that read B, where the bridge needs it."""
+    if not (model.bridge and model.form is NoiseForm.MODULATED):
+        return []
+    return [f"b{k}_{m} = B[{k}, {m}]" for k in range(model.dim) for m in range(model.dim)]
+
+
+def _state(model: StepModel, name: str) -> str:
+    return f"{name}0" if model.dim == 1 else "(" + ", ".join(f"{name}{k}" for k in range(model.dim)) + ")"
+
+
+def _part(model: StepModel, name: str, k: int) -> str:
+    return name if model.dim == 1 else f"{name}[{k}]"
+
+

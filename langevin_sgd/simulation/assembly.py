@@ -1,0 +1,149 @@
+"""From an equation, a scheme and a region to what a kernel needs: the compiled step, the numbers, and the constant matrix."""
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from langevin_sgd.core.steps import Fold, NoiseForm, StepModel, compile_step
+from langevin_sgd.core.steps import Wall as CompiledWall
+from langevin_sgd.models.arguments import Array
+from langevin_sgd.models.covariance import Structure
+from langevin_sgd.models.fields import Field, Names, SymbolicField
+from langevin_sgd.models.interpretation import Interpretation
+from langevin_sgd.models.region import Face, Reflection, Region, Wall, boundary
+from langevin_sgd.models.roots import roots_between
+from langevin_sgd.models.sde import SDE
+from langevin_sgd.simulation.schemes import Scheme
+
+LARGEST = 16            # components: states are tuples, and the time to compile a step grows with their length
+LARGEST_FACTORED = 4    # components of a full matrix C(x), which is factored inside the step
+
+FORMS = {Structure.COMPONENTWISE: NoiseForm.COMPONENTWISE, Structure.MODULATED: NoiseForm.MODULATED,
+         Structure.FULL: NoiseForm.FULL, Structure.FACTOR: NoiseForm.FACTOR}
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """A compiled step with its numbers.
+
+    Attributes
+    ----------
+    sde, walls, folds
+        What was compiled; no walls for a fixed horizon.
+    step
+        The compiled step.
+    values
+        Values of all parameters of equation and region, by name.
+    p, matrix
+        The numbers that the step reads: the parameters that it uses, ε first, and the matrix B with B Bᵀ = M (empty unless the noise
+        is a modulated matrix).
+    """
+
+    sde: SDE
+    walls: tuple[Wall, ...]
+    folds: tuple[Reflection, ...]
+    step: Any
+    values: dict[str, float]
+    p: Array
+    matrix: Array
+
+    def evaluate(self, field: Field, x: Array, t: float = 0.0) -> Array:
+        """Return the values of a field of the equation or the region at states (..., d)."""
+        return field.vector(tuple(self.values))(x, t, tuple(self.values.values()))
+
+
+def assemble(sde: SDE, scheme: Scheme, region: Region | None = None, *, bridge: bool = False) -> Assembly:
+    """Compile the step of an equation, or take it from those compiled before."""
+    _check_size(sde)
+    walls = boundary(region, sde.variables) if region is not None else ()
+    values, folds = dict(sde.values), region.reflections if region is not None else ()
+    for face in _faces(walls):
+        _merge(values, face)
+    values |= {f"region.fold[{k}]": fold.at for k, fold in enumerate(folds)}
+    slope, c = scheme.slope(sde), sde.covariance
+    fields = [sde.ito_drift_field, c.field, *([slope] if slope else []), *(f for w in _faces(walls) for f in (w.level, w.gradient))]
+    used = {name for field in fields for name in field.parameters} | {f"region.fold[{k}]" for k in range(len(folds))}
+    names = ("strength", *sorted(used - {"strength"}))
+    _check_parameters(names, values)
+    if sde.interpretation is not Interpretation.ITO:
+        _refuse_jumps(sde)
+    model = StepModel(
+        dim=sde.dim, n_parameters=len(names), drift=sde.ito_drift_field.scalar(names), noise=c.field.scalar(names),
+        form=FORMS[c.structure], slope=slope.scalar(names) if slope else None, bridge=bridge and bool(walls),
+        walls=tuple(_compiled(wall, names) for wall in walls) if region is not None else None,
+        folds=tuple(Fold(names.index(f"region.fold[{k}]"), fold.sign) for k, fold in enumerate(folds)))
+    b = _root(np.asarray(c.matrix)) if c.structure is Structure.MODULATED else np.empty((0, 0))
+    return Assembly(sde, walls, folds, compile_step(model), values, np.array([values[n] for n in names]), b)
+
+
+def _compiled(wall: Wall, names: Names) -> CompiledWall:
+    return CompiledWall(tuple(face.level.scalar(names) for face in wall), tuple(face.gradient.scalar(names) for face in wall))
+
+
+def _faces(walls: tuple[Wall, ...]) -> Iterator[Face]:
+    return (face for wall in walls for face in wall)
+
+
+def _merge(values: dict[str, float], face: Face) -> None:
+    for name, value in face.values.items():
+        if values.setdefault(name, value) != value:
+            raise ValueError(f"the parameter `{name}` has the value {values[name]:g} in the equation and {value:g} in the region; "
+                             "one name has one value.")
+
+
+def _check_parameters(names: Names, values: dict[str, float]) -> None:
+    for name in names:
+        if name not in values:
+            raise ValueError(f"the region has the parameter `{name}` without a value; give it by keyword, {name}=...")
+
+
+def _check_size(sde: SDE) -> None:
+    if sde.dim > LARGEST:
+        raise ValueError(f"the equation has {sde.dim} components, but at most {LARGEST} are simulated.")
+    if sde.covariance.structure is Structure.FULL and sde.dim > LARGEST_FACTORED:
+        raise ValueError(f"a full matrix C(x) is factored inside every step, for up to {LARGEST_FACTORED} components, but the equation has "
+                         f"{sde.dim}; give its factor with noise.from_functions, or a noise of ls.noise that has a structure.")
+
+
+def _root(matrix: Array) -> Array:
+    """B with B Bᵀ = M, also for a singular M: the symmetric square root."""
+    eigenvalues, vectors = np.linalg.eigh(matrix)
+    return np.ascontiguousarray((vectors * np.sqrt(np.maximum(eigenvalues, 0.0))) @ vectors.T)
+
+
+def _refuse_jumps(sde: SDE) -> None:
+    """Refuse noise that jumps in other conventions than Itô: the drift that a jump adds is a delta function."""
+    for x, left, right in _across_kinks(sde):
+        if not np.allclose(left, right, rtol=1e-6, atol=1e-9 * (1.0 + np.abs(left).max())):
+            raise ValueError(f"the noise jumps near x = {np.array2string(x, precision=6)}, where {sde.interpretation.label} adds an "
+                             "infinite drift; simulate it in 'ito', or use ls.exact, which never differentiates the noise.")
+
+
+def _across_kinks(sde: SDE) -> Iterator[tuple[Array, Array, Array]]:
+    """States where pieces of the noise meet, with C on both sides: found on fixed lines through the state space."""
+    c = sde.covariance
+    if not isinstance(c.field, SymbolicField):
+        return
+    rng = np.random.default_rng(1)
+    directions = [np.ones(1)] if sde.dim == 1 else list(rng.normal(size=(8, sde.dim)))
+    for switch in c.field.kink_functions():
+        for u in directions:
+            for s in roots_between(functools.partial(_along, sde, switch, u), -50.0, 50.0):
+                step = 1e-7 * max(1.0, abs(s))
+                sides = np.array([(s - step) * u, (s + step) * u])
+                left, right = c.at(sides, 0.0, sde.values)
+                yield s * u, left, right
+
+
+def _along(sde: SDE, field: Field, direction: Array, s: Any) -> Array:
+    return sde.evaluate(field, np.asarray(s)[..., None] * direction)
+
+
+def path_steps(t_max: float | None, dt: float) -> int:
+    """Return the number of whole steps in a time; without a limit, more than any computer takes."""
+    return 2**62 if t_max is None else max(1, math.floor(t_max / dt + 1e-9))

@@ -1,0 +1,220 @@
+"""Where in its last step a path left: time, point and label of every exit, from the states before and after it.
+
+The kernel says only in which step a path left.  What is drawn here comes from uniform numbers of the path's own, so that the result does
+not depend on how the ensemble was run.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from langevin_sgd.models.arguments import Array
+from langevin_sgd.models.region import Face
+from langevin_sgd.simulation.assembly import Assembly
+
+FAR = 3.0               # a step by drift beyond this many times the distance to the boundary and three standard deviations is no exit, ...
+UNSTABLE = 2.0          # ... if the drift changed over it by more than Euler's scheme can follow: h |Δb| > 2 |Δx|
+NEWTON = 4              # corrections that bring the exit point onto a curved boundary
+
+LABEL, ROOT_NORMAL, WHICH_ROOT, TANGENTIAL = 0, 1, 2, 3      # columns of the uniform numbers
+N_UNIFORMS = 3                                              # and one more for each component
+
+
+@dataclass(frozen=True)
+class Exits:
+    """Exits of some paths.
+
+    Attributes
+    ----------
+    fraction
+        The place of the exit within the step, in (0, 1]: 1 for discrete monitoring.
+    point
+        The exit points (path, d), on the boundary for continuous monitoring.
+    label
+        The index of each exit's face in `labels`.
+    diverged
+        Whether the path blew up instead.
+    """
+
+    fraction: Array
+    point: Array
+    label: NDArray[np.int64]
+    diverged: NDArray[np.bool_]
+
+
+def labels_of(made: Assembly) -> list[str]:
+    """Return the labels of all faces, in the order in which `Exits.label` counts them."""
+    return [face.label for wall in made.walls for face in wall]
+
+
+def place_exits(made: Assembly, before: Array, after: Array, t: Array, dt: float, uniforms: Array, *, bridge: bool) -> Exits:
+    """Find time, point and label of exits within the step from `before` to `after` (path, d), which begins at the times t.
+
+    Notes
+    -----
+    With the levels d0 > 0 and d1 of a wall before and after, and the variance v of the level over the step, the wall was crossed with
+    probability exp(-2 d0 d1 / v), and for certain if d1 <= 0; the hit lies at the fraction y / (1 + y) of the step, y from the inverse
+    Gaussian law with mean d0 / |d1| and shape d0² / v (`theory`, 8.6).
+    """
+    count = len(before)
+    variance = made.sde.values["strength"] * _covariance(made, before, t) * dt
+    crossings = [_Crossing.of(made, wall, before, after, variance) for wall in made.walls]
+    diverged = _diverged(made, crossings, before, after, t, dt)
+    fractions = np.stack([c.fraction(uniforms) if bridge else c.chord() for c in crossings])
+    weights = np.stack([c.probability() for c in crossings])
+    chosen = _choose(fractions, weights, np.stack([c.d1 <= 0 for c in crossings]), uniforms[:, LABEL])
+    fraction, point = fractions[chosen, np.arange(count)], after.copy()
+    faces, offset = np.zeros(count, np.int64), 0
+    for k, (wall, crossing) in enumerate(zip(made.walls, crossings, strict=True)):
+        mine = (chosen == k) & ~diverged
+        if mine.any():
+            if bridge:
+                point[mine] = _point_on_wall(made, wall, crossing.gradient[mine], before[mine], after[mine], fraction[mine], variance[mine],
+                                             uniforms[mine])
+            faces[mine] = offset + _highest(made, wall, point[mine])[0]
+        offset += len(wall)
+    return Exits(fraction if bridge else np.ones(count), point, faces, diverged)
+
+
+def lowest_face(made: Assembly, x: Array) -> tuple[NDArray[np.int64], Array]:
+    """Return the level of the region at states (path, d), and the index of the face that decides it."""
+    faces, levels, offset = [], [], 0
+    for wall in made.walls:
+        face, level = _highest(made, wall, x)
+        faces.append(offset + face)
+        levels.append(level)
+        offset += len(wall)
+    wall = np.argmin(levels, axis=0)
+    here = np.arange(len(x))
+    return np.stack(faces)[wall, here], np.stack(levels)[wall, here]
+
+
+@dataclass(frozen=True)
+class _Crossing:
+    """One wall during the last step of each path: its level before and after, its gradient, and the variance of the level."""
+
+    d0: Array
+    d1: Array
+    gradient: Array
+    variance: Array
+
+    @classmethod
+    def of(cls, made: Assembly, wall: tuple[Face, ...], before: Array, after: Array, variance: Array) -> _Crossing:
+        face, d0 = _highest(made, wall, before)
+        gradients = np.stack([made.evaluate(f.gradient, before) for f in wall])
+        gradient = gradients[face, np.arange(len(before))]
+        v = _dot(gradient, _times(variance, gradient))
+        return cls(d0, _highest(made, wall, after)[1], gradient, v)
+
+    def probability(self) -> Array:
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            p = np.exp(-2 * self.d0 * np.maximum(self.d1, 0) / self.variance)
+        return np.where(self.d1 <= 0, 1.0, np.nan_to_num(p))
+
+    def chord(self) -> Array:
+        """The fraction at which the straight line crosses; beyond 1 for a wall that it does not."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(self.d1 < self.d0, self.d0 / (self.d0 - self.d1), np.inf)
+
+    def fraction(self, uniforms: Array) -> Array:
+        """The fraction of the step at which the bridge hits the wall, given that it does: y / (1 + y), y inverse Gaussian."""
+        from scipy.special import ndtri
+        square = ndtri(np.clip(uniforms[:, ROOT_NORMAL], 1e-16, 1 - 1e-16))**2
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            slow, noise = np.abs(self.d1) / self.d0, square * self.variance / self.d0**2
+            # The smaller root of Michael, Schucany & Haas (1976), in a form that holds for an infinite mean as well.
+            y = 1 / (slow + noise / 2 + np.sqrt(slow * noise + noise**2 / 4))
+            other = uniforms[:, WHICH_ROOT] * (1 + y * slow) > 1
+            y = np.where(other, 1 / (slow**2 * y), y)
+            s = np.where(np.isinf(y), 1.0, y / (1 + y))
+        return np.where(self.variance > 0, s, np.minimum(self.chord(), 1.0))
+
+
+def _choose(fractions: Array, weights: Array, overt: NDArray[np.bool_], u: Array) -> NDArray[np.int64]:
+    """The wall of each exit: of those seen crossed the one hit first, else one drawn in proportion to the probabilities."""
+    seen = overt.any(axis=0)
+    first = np.where(overt, fractions, np.inf).argmin(axis=0)
+    total = np.cumsum(weights, axis=0)
+    drawn = np.minimum((total <= u * total[-1]).sum(axis=0), len(weights) - 1)
+    return np.where(seen, first, drawn)
+
+
+def _diverged(made: Assembly, crossings: list[_Crossing], before: Array, after: Array, t: Array, h: float) -> NDArray[np.bool_]:
+    """Paths that did not leave but blew up: a state or drift that is not finite, or a step that Euler's scheme cannot follow."""
+    finite: NDArray[np.bool_] = np.asarray(np.isfinite(after).all(axis=1))
+    b0, b1 = (_drift(made, x, t) for x in (before, np.where(finite[:, None], after, before)))
+    finite &= np.isfinite(b1).all(axis=1)
+    far = np.zeros(len(before), bool)
+    for c in crossings:
+        with np.errstate(invalid="ignore", over="ignore"):
+            by_drift = np.abs(_dot(c.gradient, b0)) * h
+            far |= (c.d1 <= 0) & (by_drift > FAR * (c.d0 + 3 * np.sqrt(c.variance)))
+    with np.errstate(invalid="ignore", over="ignore"):
+        unstable = h * np.linalg.norm(b1 - b0, axis=1) > UNSTABLE * np.linalg.norm(after - before, axis=1)
+    return ~finite | (far & unstable)
+
+
+def _point_on_wall(made: Assembly, wall: tuple[Face, ...], gradient: Array, before: Array, after: Array, fraction: Array, variance: Array,
+                   uniforms: Array) -> Array:
+    """The point of the bridge at its hit.
+
+    Along D ∇l, the direction in which the level's noise acts, the bridge is where the wall is; what is left of it is independent of the
+    level, normal about the chord with the covariance s (1 - s) 2 D h, and decides where on the wall.
+    """
+    if wall[0].at is not None and len(wall) == 1:
+        return np.full_like(before, wall[0].at)
+    from scipy.special import ndtri
+    d = before.shape[1]
+    s = fraction[:, None]
+    z = ndtri(np.clip(uniforms[:, TANGENTIAL:TANGENTIAL + d], 1e-16, 1 - 1e-16))
+    w, vectors = np.linalg.eigh(variance)
+    noise = _times(vectors, np.sqrt(np.maximum(w, 0)) * z) * np.sqrt(s * (1 - s))
+    point = before + s * (after - before) + noise
+    along = _times(variance, gradient)
+    along = np.where(np.abs(along).max(axis=1, keepdims=True) > 0, along, gradient)
+    for _ in range(NEWTON):
+        face, level = _highest(made, wall, point)
+        slope = np.stack([made.evaluate(f.gradient, point) for f in wall])[face, np.arange(len(point))]
+        rate = _dot(slope, along)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            step = np.where(rate != 0, level / rate, 0.0)
+        point = point - step[:, None] * along
+    return point
+
+
+def _dot(a: Array, b: Array) -> Array:
+    """Σ_i a_i b_i for each path, added up in one order whatever the number of paths: the bits must not depend on it."""
+    return (a * b).sum(axis=-1)
+
+
+def _times(matrix: Array, vector: Array) -> Array:
+    """Σ_j M_ij v_j for each path, likewise."""
+    return (matrix * vector[:, None, :]).sum(axis=-1)
+
+
+def _highest(made: Assembly, wall: tuple[Face, ...], x: Array) -> tuple[NDArray[np.int64], Array]:
+    """The highest face of a wall at each state, and its level: the level of the wall."""
+    levels = np.stack([made.evaluate(face.level, x) for face in wall])
+    face = np.where(np.isnan(levels), -np.inf, levels).argmax(axis=0)
+    return face, levels[face, np.arange(len(x))]
+
+
+def _covariance(made: Assembly, x: Array, t: Array) -> Array:
+    """C at states (path, d) with times of their own."""
+    c = made.sde.covariance
+    return _each_time(lambda state, when: c.at(state, when, made.values), x, t, timed=c.field.depends_on_time())
+
+
+def _drift(made: Assembly, x: Array, t: Array) -> Array:
+    """The Itô drift at states (path, d) with times of their own."""
+    b = made.sde.ito_drift_field
+    return _each_time(lambda state, when: made.evaluate(b, state, when), x, t, timed=b.depends_on_time())
+
+
+def _each_time(function: Callable[[Array, float], Array], x: Array, t: Array, *, timed: bool) -> Array:
+    if not timed:
+        return function(x, 0.0)
+    return np.concatenate([function(state[None], float(when)) for state, when in zip(x, t, strict=True)])

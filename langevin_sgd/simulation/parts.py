@@ -1,0 +1,42 @@
+"""An ensemble run as parts on an executor: other processes, or the workers of a cluster.  The bits are those of one run."""
+from __future__ import annotations
+
+import itertools
+import os
+import warnings
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import TypeVar
+
+from langevin_sgd.models.arguments import Array
+
+Part = TypeVar("Part")
+
+
+def run_parts(executor: Executor, run: Callable[[Array, int, int], Part], missing: Callable[[int], Part], x0: Array, n_paths: int,
+              first_path: int) -> tuple[list[Part], str]:
+    """Run ranges of paths on an executor; a part whose worker died is returned as missing, and the reason said.
+
+    Parameters
+    ----------
+    run
+        Picklable; called with the initial states of a part, the number of its paths and the index of the first.
+    missing
+        Makes the result of a part of so many paths that were never run.
+    """
+    n_parts = max(1, min(n_paths, getattr(executor, "_max_workers", None) or os.cpu_count() or 1))
+    edges = [k * n_paths // n_parts for k in range(n_parts + 1)]
+    ranges = list(itertools.pairwise(edges))
+    futures = [executor.submit(run, x0 if len(x0) == 1 else x0[a:b], b - a, first_path + a) for a, b in ranges]
+    parts, reason = [], ""
+    for (a, b), future in zip(ranges, futures, strict=True):
+        try:
+            parts.append(future.result())
+        except ValueError:
+            raise
+        except (Exception, KeyboardInterrupt) as error:         # a dead worker must not take the other parts with it
+            reason = reason or f"{type(error).__name__} in a worker"
+            warnings.warn(f"paths {first_path + a} to {first_path + b - 1} are missing: {type(error).__name__}: {error}; run them again "
+                          f"with first_path={first_path + a}, n_paths={b - a} and the same key.", RuntimeWarning, stacklevel=3)
+            parts.append(missing(b - a))
+    return parts, reason
