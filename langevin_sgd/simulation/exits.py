@@ -59,24 +59,22 @@ def place_exits(made: Assembly, before: Array, after: Array, t: Array, dt: float
     probability exp(-2 d0 d1 / v), and for certain if d1 <= 0; the hit lies at the fraction y / (1 + y) of the step, y from the inverse
     Gaussian law with mean d0 / |d1| and shape d0² / v (`theory`, 8.6).
     """
-    count = len(before)
     variance = made.sde.values["strength"] * _covariance(made, before, t) * dt
     crossings = [_Crossing.of(made, wall, before, after, variance) for wall in made.walls]
     diverged = _diverged(made, crossings, before, after, t, dt)
-    fractions = np.stack([c.fraction(uniforms) if bridge else c.chord() for c in crossings])
-    weights = np.stack([c.probability() for c in crossings])
-    chosen = _choose(fractions, weights, np.stack([c.d1 <= 0 for c in crossings]), uniforms[:, LABEL])
-    fraction, point = fractions[chosen, np.arange(count)], after.copy()
-    faces, offset = np.zeros(count, np.int64), 0
+    fractions = [c.fraction(uniforms) if bridge else c.chord() for c in crossings]
+    chosen = _choose(crossings, fractions, uniforms)
+    point, fraction = after.copy(), np.ones(len(before))
+    faces, offset = np.zeros(len(before), np.int64), 0
     for k, (wall, crossing) in enumerate(zip(made.walls, crossings, strict=True)):
-        mine = (chosen == k) & ~diverged
-        if mine.any():
-            if bridge:
-                point[mine] = _point_on_wall(made, wall, crossing.gradient[mine], before[mine], after[mine], fraction[mine], variance[mine],
-                                             uniforms[mine])
-            faces[mine] = offset + _highest(made, wall, point[mine])[0]
+        mine = np.flatnonzero((chosen == k) & ~diverged)
+        if bridge:
+            fraction[mine] = fractions[k][mine]
+            point[mine] = _point_on_wall(made, wall, crossing.gradient[mine], before[mine], after[mine], fraction[mine], variance[mine],
+                                         uniforms[mine])
+        faces[mine] = offset + _highest(made, wall, point[mine])[0] if len(wall) > 1 else offset
         offset += len(wall)
-    return Exits(fraction if bridge else np.ones(count), point, faces, diverged)
+    return Exits(fraction, point, faces, diverged)
 
 
 def lowest_face(made: Assembly, x: Array) -> tuple[NDArray[np.int64], Array]:
@@ -104,10 +102,8 @@ class _Crossing:
     @classmethod
     def of(cls, made: Assembly, wall: tuple[Face, ...], before: Array, after: Array, variance: Array) -> _Crossing:
         face, d0 = _highest(made, wall, before)
-        gradients = np.stack([made.evaluate(f.gradient, before) for f in wall])
-        gradient = gradients[face, np.arange(len(before))]
-        v = _dot(gradient, _times(variance, gradient))
-        return cls(d0, _highest(made, wall, after)[1], gradient, v)
+        gradient = _gradient(made, wall, face, before)
+        return cls(d0, _highest(made, wall, after)[1], gradient, _dot(gradient, _times(variance, gradient)))
 
     def probability(self) -> Array:
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
@@ -133,28 +129,36 @@ class _Crossing:
         return np.where(self.variance > 0, s, np.minimum(self.chord(), 1.0))
 
 
-def _choose(fractions: Array, weights: Array, overt: NDArray[np.bool_], u: Array) -> NDArray[np.int64]:
+def _choose(crossings: list[_Crossing], fractions: list[Array], uniforms: Array) -> NDArray[np.int64]:
     """The wall of each exit: of those seen crossed the one hit first, else one drawn in proportion to the probabilities."""
-    seen = overt.any(axis=0)
-    first = np.where(overt, fractions, np.inf).argmin(axis=0)
-    total = np.cumsum(weights, axis=0)
-    drawn = np.minimum((total <= u * total[-1]).sum(axis=0), len(weights) - 1)
-    return np.where(seen, first, drawn)
+    if len(crossings) == 1:
+        return np.zeros(len(uniforms), np.int64)
+    overt = np.stack([c.d1 <= 0 for c in crossings])
+    first = np.where(overt, np.stack(fractions), np.inf).argmin(axis=0)
+    total = np.cumsum([c.probability() for c in crossings], axis=0)
+    drawn = np.minimum((total <= uniforms[:, LABEL] * total[-1]).sum(axis=0), len(crossings) - 1)
+    return np.where(overt.any(axis=0), first, drawn)
 
 
 def _diverged(made: Assembly, crossings: list[_Crossing], before: Array, after: Array, t: Array, h: float) -> NDArray[np.bool_]:
-    """Paths that did not leave but blew up: a state or drift that is not finite, or a step that Euler's scheme cannot follow."""
-    finite: NDArray[np.bool_] = np.asarray(np.isfinite(after).all(axis=1))
-    b0, b1 = (_drift(made, x, t) for x in (before, np.where(finite[:, None], after, before)))
-    finite &= np.isfinite(b1).all(axis=1)
+    """Paths that did not leave but blew up: the state is not finite, or the step is one that Euler's scheme cannot follow.
+
+    The latter takes two things: by drift alone the path went far beyond what the distance to the boundary and the noise allow, and on
+    the way the drift changed by more than its stability permits.
+    """
+    diverged: NDArray[np.bool_] = ~np.isfinite(after).all(axis=1)
+    drift = _drift(made, before, t)
     far = np.zeros(len(before), bool)
-    for c in crossings:
-        with np.errstate(invalid="ignore", over="ignore"):
-            by_drift = np.abs(_dot(c.gradient, b0)) * h
-            far |= (c.d1 <= 0) & (by_drift > FAR * (c.d0 + 3 * np.sqrt(c.variance)))
     with np.errstate(invalid="ignore", over="ignore"):
-        unstable = h * np.linalg.norm(b1 - b0, axis=1) > UNSTABLE * np.linalg.norm(after - before, axis=1)
-    return ~finite | (far & unstable)
+        for c in crossings:
+            far |= (c.d1 <= 0) & (np.abs(_dot(c.gradient, drift)) * h > FAR * (c.d0 + 3 * np.sqrt(c.variance)))
+    suspects = np.flatnonzero(far & ~diverged)
+    if len(suspects):
+        x, y = before[suspects], after[suspects]
+        change = _drift(made, y, t[suspects]) - drift[suspects]
+        with np.errstate(invalid="ignore", over="ignore"):
+            diverged[suspects] = h * np.linalg.norm(change, axis=1) > UNSTABLE * np.linalg.norm(y - x, axis=1)
+    return diverged
 
 
 def _point_on_wall(made: Assembly, wall: tuple[Face, ...], gradient: Array, before: Array, after: Array, fraction: Array, variance: Array,
@@ -177,8 +181,7 @@ def _point_on_wall(made: Assembly, wall: tuple[Face, ...], gradient: Array, befo
     along = np.where(np.abs(along).max(axis=1, keepdims=True) > 0, along, gradient)
     for _ in range(NEWTON):
         face, level = _highest(made, wall, point)
-        slope = np.stack([made.evaluate(f.gradient, point) for f in wall])[face, np.arange(len(point))]
-        rate = _dot(slope, along)
+        rate = _dot(_gradient(made, wall, face, point), along)
         with np.errstate(divide="ignore", invalid="ignore"):
             step = np.where(rate != 0, level / rate, 0.0)
         point = point - step[:, None] * along
@@ -197,9 +200,18 @@ def _times(matrix: Array, vector: Array) -> Array:
 
 def _highest(made: Assembly, wall: tuple[Face, ...], x: Array) -> tuple[NDArray[np.int64], Array]:
     """The highest face of a wall at each state, and its level: the level of the wall."""
+    if len(wall) == 1:
+        return np.zeros(len(x), np.int64), made.evaluate(wall[0].level, x)
     levels = np.stack([made.evaluate(face.level, x) for face in wall])
     face = np.where(np.isnan(levels), -np.inf, levels).argmax(axis=0)
     return face, levels[face, np.arange(len(x))]
+
+
+def _gradient(made: Assembly, wall: tuple[Face, ...], face: NDArray[np.int64], x: Array) -> Array:
+    """The gradient of the given face of a wall at each state."""
+    if len(wall) == 1:
+        return made.evaluate(wall[0].gradient, x)
+    return np.stack([made.evaluate(f.gradient, x) for f in wall])[face, np.arange(len(x))]
 
 
 def _covariance(made: Assembly, x: Array, t: Array) -> Array:

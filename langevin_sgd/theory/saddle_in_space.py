@@ -1,0 +1,124 @@
+"""The closed forms in more than one dimension, filled in from an equation: the power law.
+
+It has a meaning where the noise is one number times its value at the minimum, C(x) = s(x) C_m.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from langevin_sgd.models.answers import Prediction
+from langevin_sgd.models.arguments import Array
+from langevin_sgd.models.landscape import Landscape
+from langevin_sgd.models.sde import SDE
+from langevin_sgd.theory.crossing import NEAR, REACH, derivatives
+from langevin_sgd.theory.power_law import power_law_time, power_law_time_published_d
+from langevin_sgd.theory.regime import FUNCTION_OF_LOSS, GROWS, doubted, percent, relative
+
+ONE_SHAPE = 1e-6                # how far C(x) may be from a multiple of C_m, and C_m from one of the identity
+ASIDE = 0.1                     # the noise is also looked at this far beside the way, over the distance of minimum and saddle
+POINTS = 33                     # along the way
+NEWTON_STEPS = 30
+
+
+def predictions_in_space(sde: SDE, minimum: Array, saddle: Array) -> dict[str, Prediction]:
+    """Return the predictions for two critical points of the landscape (none without one); see `predict`."""
+    if sde.landscape is None:
+        return {}
+    width = float(np.linalg.norm(saddle - minimum))
+    if width == 0:
+        raise ValueError(f"`minimum` and `saddle` are both {minimum.tolist()}, but must be two points.")
+    start, top = (_refined(sde.landscape, name, x, index, width) for name, x, index in (("minimum", minimum, 0), ("saddle", saddle, 1)))
+    noise = _noise(sde, start, _way(start, top, width), width)
+    if noise is None or not noise.growth * width**2 > GROWS:
+        return {}
+    h_m, h_s = sde.landscape.hessian(start), sde.landscape.hessian(top)
+    escape, strength = np.linalg.eigh(h_s)[1][:, 0], sde.values["strength"]
+    kappa = float(np.trace(np.linalg.solve(noise.at_minimum, h_m))) / (strength * noise.growth)
+    numbers = {"barrier": sde.landscape(top) - sde.landscape(start), "curvature_minimum": h_m, "curvature_saddle": h_s,
+               "strength": strength, "constant": float(escape @ noise.at_minimum @ escape), "quadratic": h_m / (strength * kappa),
+               "interpretation": sde.effective_alpha}
+    third_m, fourth_m, third_s, fourth_s = (d for x in (start, top) for d in _beyond_parabola(sde.landscape, x, escape, width))
+    derived = power_law_time(**numbers, third_minimum=third_m, fourth_minimum=fourth_m, third_saddle=third_s, fourth_saddle=fourth_s)
+    losses = sde.landscape(noise.way) - sde.landscape(start)
+    against, error = _noise_against_loss(noise, losses, numbers["barrier"], kappa, 2 / (kappa * strength * numbers["constant"]))
+    return {"power_law": doubted(derived, against, error),
+            "power_law_published": doubted(power_law_time_published_d(**numbers), against, error)}
+
+
+@dataclass(frozen=True)
+class _Noise:
+    """The noise C(x) = s(x) C_m: C_m, half the Laplacian of s at the minimum, and s on the way."""
+
+    at_minimum: Array
+    growth: float
+    way: Array
+    on_way: Array
+
+
+def _noise(sde: SDE, start: Array, way: Array, width: float) -> _Noise | None:
+    """Look at the noise; None if it changes its shape on the way."""
+    def covariance(x: Array) -> Array:
+        return 2 * np.asarray(sde.diffusion(x)) / sde.values["strength"]
+
+    at_minimum = covariance(start)
+    if np.linalg.eigvalsh(at_minimum)[0] <= 0:
+        raise ValueError(f"D is singular at `minimum` {start.tolist()}, but must be positive definite there: where the noise vanishes no "
+                         "closed form holds.")
+
+    def modulation(x: Array) -> Array:
+        return np.trace(np.linalg.solve(at_minimum, covariance(x)), axis1=-2, axis2=-1) / len(start)
+
+    on_way = modulation(way)
+    if np.abs(covariance(way) - on_way[:, None, None] * at_minimum).max() > ONE_SHAPE * np.abs(at_minimum).max():
+        return None
+
+    def bend(axis: Array) -> float:
+        return derivatives(lambda t: modulation(start + np.multiply.outer(t, axis)), 0.0, REACH * width, 2)[2]
+
+    return _Noise(at_minimum, sum(map(bend, np.eye(len(start)))) / 2, way, on_way)
+
+
+def _noise_against_loss(noise: _Noise, losses: Array, barrier: float, kappa: float, slope: float) -> tuple[list[str], float]:
+    """How far the noise on the way is from s = 1 + slope · (L − L_m), and the most that this can change in the time."""
+    variances = np.linalg.eigvalsh(noise.at_minimum)
+    if variances[-1] > variances[0] * (1 + ONE_SHAPE):
+        return [f"the noise is not isotropic (its variances are {variances[0]:.3g} to {variances[-1]:.3g} at the minimum)"], 0.0
+    departure = float(np.abs(noise.on_way / (1 + slope * losses) - 1).max())
+    against = [f"the noise is not a function of the loss: near the way it departs from C_m (1 + u (L − L_m) / ΔL) by {percent(departure)}"]
+    return against if departure > FUNCTION_OF_LOSS else [], relative(departure * kappa * float(np.log1p(slope * barrier)))
+
+
+def _beyond_parabola(loss: Landscape, x: Array, direction: Array, width: float) -> list[float]:
+    """Third and fourth derivatives of the loss at x in a direction."""
+    def slope(t: Array) -> Array:
+        return loss.gradient(x + np.multiply.outer(t, direction)) @ direction
+
+    return derivatives(slope, 0.0, REACH * width, 3)[2:]
+
+
+def _way(start: Array, top: Array, width: float) -> Array:
+    """Points (n, d) on the straight way from minimum to saddle, and beside it along every axis."""
+    line = start + np.multiply.outer(np.linspace(0, 1, POINTS), top - start)
+    sides = ASIDE * width * np.concatenate([np.zeros((1, len(start))), np.eye(len(start)), -np.eye(len(start))])
+    return (line[:, None] + sides).reshape(-1, len(start))
+
+
+def _refined(loss: Landscape, name: str, x: Array, index: int, width: float) -> Array:
+    """The critical point of this index near x, by Newton's method."""
+    found = x
+    for _ in range(NEWTON_STEPS):
+        try:
+            step = np.linalg.solve(loss.hessian(found), loss.gradient(found))
+        except np.linalg.LinAlgError:
+            break
+        if not np.linalg.norm(found - step - x) <= NEAR * width:
+            break
+        found = found - step
+        if np.linalg.norm(step) <= 1e-12 * width and (np.linalg.eigvalsh(loss.hessian(found)) < 0).sum() == index:
+            return found
+    nearest = min(loss.critical_points([(v - width, v + width) for v in x]), default=None,
+                  key=lambda p: (p.index != index, np.linalg.norm(p.x - x)))
+    known = f"the nearest known is the {nearest}" if nearest is not None else f"there is no critical point within {width:g} of it"
+    raise ValueError(f"`{name}` is {x.tolist()}, but the landscape has no {('minimum', 'saddle')[index]} there; {known}.")

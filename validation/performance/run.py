@@ -1,0 +1,184 @@
+"""Speed and memory, as ratios measured side by side: ``python validation/performance/run.py``.
+
+Every ratio is printed next to its bound; the exit status is 0 if all hold.  Run it on an idle machine.
+"""
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+import langevin_sgd as ls
+from langevin_sgd.core.steps import compile_step
+from langevin_sgd.simulation.schemes import Scheme
+
+sys.path.insert(0, str(Path(__file__).parent))
+from limit import compiled_limit, numpy_loop
+from race import Contestant, race, ratio
+
+DT, PATHS, STEPS = 0.01, 8192, 1000
+NOISE = 0.7
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the table: what is compared, the figure, and its bound; `at_least` turns the bound round."""
+
+    what: str
+    value: float
+    bound: float
+    at_least: bool = False
+    unit: str = "×"
+
+    @property
+    def holds(self) -> bool:
+        return self.value >= self.bound if self.at_least else self.value <= self.bound
+
+    def __str__(self) -> str:
+        sign = "≥" if self.at_least else "≤"
+        return f"{self.what:74s}{self.value:8.2f} {self.unit:3s} {sign} {self.bound:<6g}{'ok' if self.holds else 'FAILS'}"
+
+
+def well(d: int, noise: ls.noise.Noise) -> ls.SDE:
+    names = ("x", "y", "z")[:d] if d <= 3 else tuple(f"x{k + 1}" for k in range(d))
+    return ls.SDE([f"{v} - {v}**3" for v in names], noise, 1.0)
+
+
+def horizon(sde: ls.SDE, steps: int = STEPS, scheme: Scheme | None = None) -> Contestant:
+    x0, end = np.zeros(sde.dim) if sde.dim > 1 else 0.0, steps * DT
+    return Contestant(lambda: ls.simulate(sde, x0, (0, end), DT, PATHS, [end], scheme, rng=5, threads=1, progress=False),
+                      PATHS * steps * sde.dim)
+
+
+def passage(sde: ls.SDE, domain: ls.Region, monitoring: str) -> Contestant:
+    x0 = [-1.0, *[0.0] * (sde.dim - 1)] if sde.dim > 1 else -1.0
+    run = lambda: ls.first_passage(sde, x0, domain, DT, PATHS, monitoring=monitoring, rng=5, threads=1, progress=False)  # noqa: E731
+    return Contestant(run, float(np.ceil(run().time / DT).sum()) * sde.dim)
+
+
+def kernels(rounds: int) -> list[Line]:
+    constant, quadratic = ls.noise.Constant(NOISE**2), ls.noise.Quadratic(0.25, quadratic=0.2)
+    one = well(1, constant)
+    c = compiled_limit(PATHS, STEPS, DT, NOISE)
+    dense = np.random.default_rng(1).normal(size=(10, 10))
+    contestants = {
+        **({"C": Contestant(c, PATHS * STEPS)} if c else {}),
+        "Euler": horizon(one), "NumPy": Contestant(numpy_loop(20_000, 100, DT, NOISE), 20_000 * 100),
+        "Euler, quadratic": horizon(well(1, quadratic)), "Milstein": horizon(well(1, quadratic), scheme=ls.Milstein()),
+        "passage": passage(one, ls.Interval(high=0.5), "discrete"), "bridge": passage(one, ls.Interval(high=0.5), "continuous"),
+        "two": passage(one, ls.Interval(-2.0, 0.5), "continuous"),
+        **{f"d = {d}": horizon(well(d, constant), STEPS // d) for d in (2, 3, 4, 5)},
+        "dense": horizon(well(10, ls.noise.Anisotropic(NOISE**2 * dense @ dense.T / 10)), STEPS // 10)}
+    times = race(contestants, rounds)
+    for name, t in times.items():
+        print(f"    {name:20s}{np.median(t):7.2f} ns per step of one component", flush=True)
+    lines = [Line("Euler, one thread ÷ hand-written AVX-512 C", ratio(times, "Euler", "C"), 1.2)] if c else []
+    return [*lines,
+            Line("vectorised NumPy loop ÷ Euler", ratio(times, "NumPy", "Euler"), 8, at_least=True),
+            Line("Milstein ÷ Euler, the same quadratic noise", ratio(times, "Milstein", "Euler, quadratic"), 1.3),
+            Line("first passage ÷ fixed horizon", ratio(times, "passage", "Euler"), 1.3),
+            Line("first passage with bridge, hit placed in the step ÷ fixed horizon", ratio(times, "bridge", "Euler"), 2.2),
+            Line("the same with two boundaries, both counted ÷ fixed horizon", ratio(times, "two", "Euler"), 2.7),
+            *(Line(f"d = {d} ÷ d = 1, per component", ratio(times, f"d = {d}", "Euler"), 1.1) for d in (2, 3, 4, 5)),
+            Line("d = 10 with dense noise ÷ d = 1, per component", ratio(times, "dense", "Euler"), 1.8)]
+
+
+def saving(rounds: int) -> Line:
+    """Saving every step costs, beyond the steps, what writing such an array costs."""
+    one, paths, end = well(1, ls.noise.Constant(NOISE**2)), 2048, STEPS * DT
+    every = np.arange(1, STEPS + 1) * DT
+    times = race({"saved": Contestant(lambda: ls.simulate(one, 0.0, (0, end), DT, paths, every, rng=5, threads=1, progress=False), 1),
+                  "not saved": Contestant(lambda: ls.simulate(one, 0.0, (0, end), DT, paths, [end], rng=5, threads=1, progress=False), 1),
+                  "written": Contestant(lambda: np.full((paths, STEPS, 1), 1.0), 1)}, rounds)
+    extra = np.median((times["saved"] - times["not saved"]) / times["written"])
+    return Line("saving every step: extra time ÷ writing an array of that size", float(extra), 1.0)
+
+
+def threads(rounds: int) -> list[Line]:
+    """Two threads against one, by the wall clock; the best round counts, and the bits must be equal."""
+    one = ls.langevin(ls.landscapes.double_well(), 0.1)
+    run = lambda n: ls.first_passage(one, -1.0, ls.Interval(high=0.0), DT, 16 * PATHS, rng=5, threads=n, progress=False)  # noqa: E731
+    times = race({"1": Contestant(lambda: run(1), 1), "2": Contestant(lambda: run(2), 1)}, rounds, time.perf_counter)
+    equal = np.array_equal(run(1).time, run(2).time)
+    return [Line("one thread ÷ two threads, wall clock, best of the rounds", float((times["1"] / times["2"]).max()), 1.8, at_least=True),
+            Line("paths whose bits depend on the number of threads", 0.0 if equal else 1.0, 0.0, unit="")]
+
+
+MEMORY = """
+import resource, langevin_sgd as ls
+sde = ls.langevin(ls.landscapes.double_well(), 0.25)
+ls.simulate(sde, -1.0, (0, {steps} * 0.01), 0.01, n_paths=256, t_eval=[{steps} * 0.01], rng=1, progress=False)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+
+def memory() -> Line:
+    """Resident memory with a thousand and with a million steps."""
+    few, many = (float(_python(MEMORY.format(steps=steps))) for steps in (10**3, 10**6))
+    return Line("resident memory, 10⁶ steps − 10³ steps", abs(many - few), 8.0, unit="MiB")
+
+
+def cold_start(rounds: int) -> list[Line]:
+    """From the start of a new process, with a drift that was never compiled, to the first result; the kernels are in the cache."""
+    calls = {"simulate": "ls.simulate(sde, -1.0, (0, 1), 0.01, n_paths=1000, rng=1)",
+             "first_passage": "ls.first_passage(sde, -1.0, ls.Interval(high=0.0), 0.01, n_paths=1000, rng=1)"}
+    lines = []
+    for name, call in calls.items():
+        seconds = []
+        for k in range(rounds + 1):
+            code = f"import langevin_sgd as ls, time\nsde = ls.langevin(ls.Landscape('x**4/4 - x**2/2 + {k}*x/1000'), 0.25)\n{call}\nprint(time.time())"
+            start = time.time()
+            seconds.append(float(_python(code)) - start)
+        lines.append(Line(f"new process, new drift, kernels cached: first result of {name}", float(np.median(seconds[1:])), 1.5, unit="s"))
+    return lines
+
+
+def parameters() -> Line:
+    """A changed parameter compiles nothing."""
+    sde = ls.sgd(ls.Landscape("h*(x**2 - 1)**2/4", h=1.0), ls.noise.Quadratic(1.0, quadratic=0.5), 0.1)
+    ls.first_passage(sde, -1.0, ls.Interval(high=0.0), DT, 64, rng=1)
+    before = compile_step.cache_info().misses
+    for k in range(5):
+        changed = sde.replace(h=1.0 + 0.1 * k, learning_rate=0.1 + 0.01 * k, noise=ls.noise.Quadratic(1.0 + k, quadratic=0.5))
+        ls.first_passage(changed, -1.0, ls.Interval(high=0.1 * k), DT, 64, rng=k)
+    return Line("compilations after five changes of parameters", float(compile_step.cache_info().misses - before), 0.0, unit="")
+
+
+def import_time(rounds: int) -> Line:
+    seconds = [float(_python("import time; t = time.perf_counter(); import langevin_sgd; print(time.perf_counter() - t)"))
+               for _ in range(rounds)]
+    return Line("import langevin_sgd", float(np.median(seconds)), 1.0, unit="s")
+
+
+def _python(code: str) -> str:
+    """Run code in a new process, in an empty folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=folder, env=dict(os.environ))
+    return done.stdout.split()[-1]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=9)
+    rounds = parser.parse_args().rounds
+    parts: list[Callable[[], list[Line]]] = [lambda: kernels(rounds), lambda: [saving(rounds)], lambda: threads(rounds), lambda: [memory()],
+                                             lambda: cold_start(rounds), lambda: [parameters()], lambda: [import_time(rounds)]]
+    lines = []
+    for part in parts:
+        for line in part():
+            print(line, flush=True)
+            lines.append(line)
+    failed = [line for line in lines if not line.holds]
+    print(f"{len(lines) - len(failed)} of {len(lines)} bounds hold.")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
