@@ -1,4 +1,5 @@
 """How long does SGD, or any diffusion, stay in a minimum, and does the theory hold?"""
+from langevin_sgd import plots, theory
 from langevin_sgd.models import landscapes, noise, systems
 from langevin_sgd.models.answers import Estimate, Prediction
 from langevin_sgd.models.key import Key
@@ -6,8 +7,16 @@ from langevin_sgd.models.landscape import CriticalPoint, Landscape
 from langevin_sgd.models.region import Ball, Box, HalfSpace, Interval, Region, Sublevel, Where
 from langevin_sgd.models.sde import SDE, langevin, linear, sgd
 from langevin_sgd.models.status import Status
+from langevin_sgd.simulation.first_passage import first_passage
+from langevin_sgd.simulation.passage_times import FirstPassage
+from langevin_sgd.simulation.schemes import EulerMaruyama, Milstein
+from langevin_sgd.simulation.trajectories import Trajectories, simulate
+from langevin_sgd.theory import exact
+from langevin_sgd.studies.escape import Escape, EscapeReport, escape
+from langevin_sgd.theory.predict import predict
 
 __all__ = [
-    "SDE", "Ball", "Box", "CriticalPoint", "Estimate", "HalfSpace", "Interval", "Key", "Landscape", "Prediction", "Region", "Status",
-    "Sublevel", "Where", "landscapes", "langevin", "linear", "noise", "sgd", "systems",
+    "SDE", "Ball", "Box", "CriticalPoint", "Escape", "EscapeReport", "Estimate", "EulerMaruyama", "FirstPassage", "HalfSpace", "Interval",
+    "Key", "Landscape", "Milstein", "Prediction", "Region", "Status", "Sublevel", "Trajectories", "Where", "escape", "exact",
+    "first_passage", "landscapes", "langevin", "linear", "noise", "plots", "predict", "sgd", "simulate", "systems", "theory",
 ]

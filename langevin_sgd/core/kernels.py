@@ -184,6 +184,7 @@ def passage_kernel(d: int) -> Any:
                     Q[i] = todo
                     todo += 1
                     running += 1
+            control[slot + 1] = running_steps(S, Q, N)  # now without those that have just been counted in `slot`
             if running == 0:
                 return
             ended = np.int64(0)

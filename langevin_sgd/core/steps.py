@@ -192,11 +192,11 @@ def _noise(model: StepModel, half: int) -> list[str]:
 
 
 def _cholesky(d: int) -> list[str]:
-    """The lines of G Gᵀ = C, lower triangular.  A pivot that rounding made negative is zero; a truly negative one makes the path NaN."""
+    """The lines of G Gᵀ = C, lower triangular.  A pivot that is zero but for rounding is zero; a truly negative one makes the path NaN."""
     lines = []
     for j in range(d):
         pivot = " - ".join([f"c[{j}][{j}]", *(f"g{j}_{m} * g{j}_{m}" for m in range(j))])
-        lines += [f"v = {pivot}", f"v = v if v > 0.0 else (0.0 if v >= -1e-12 * c[{j}][{j}] else math.nan)",
+        lines += [f"v = {pivot}", f"v = v if v > 1e-12 * c[{j}][{j}] else (0.0 if v >= -1e-12 * c[{j}][{j}] else math.nan)",
                   f"g{j}_{j} = math.sqrt(v)", f"r = 1.0 / g{j}_{j} if v > 0.0 else 0.0"]
         lines += [f"g{k}_{j} = (" + " - ".join([f"c[{k}][{j}]", *(f"g{k}_{m} * g{j}_{m}" for m in range(j))]) + ") * r"
                   for k in range(j + 1, d)]

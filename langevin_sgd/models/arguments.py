@@ -56,6 +56,8 @@ def fraction(name: str, value: Any) -> float:
 def numbers(name: str, values: ArrayLike, *, infinite: bool = False) -> Array:
     """Return `values` as an array of floats, without NaN, and without infinities unless these are allowed."""
     try:
+        if np.iscomplexobj(values):
+            raise TypeError
         array = np.array(values, dtype=float)
     except (TypeError, ValueError):
         raise ValueError(f"`{name}` is {values!r}, but must be numbers in an array of one shape.") from None

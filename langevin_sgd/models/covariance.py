@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -64,7 +64,7 @@ class Covariance:
     @property
     def eigenvectors_are_constant(self) -> bool:
         """Tell whether α = 1 and the divergence form are the same process."""
-        return self.structure in (Structure.COMPONENTWISE, Structure.MODULATED)
+        return self.structure in (Structure.COMPONENTWISE, Structure.MODULATED) or self.is_constant
 
     @property
     def is_constant(self) -> bool:
@@ -145,7 +145,7 @@ def from_matrix(entries: tuple[Expr, ...], variables: Names, values: Mapping[str
 def from_factor(factor: FunctionField, divergence: FunctionField | None, values: Mapping[str, float]) -> Covariance:
     """Return G(x) G(x)ᵀ from a function; in one dimension, the variance g(x)²."""
     if factor.dim == 1:
-        return Covariance(Structure.COMPONENTWISE, Squared(factor), None, divergence, values)
+        return Covariance(Structure.COMPONENTWISE, Squared(replace(factor, shape=(1,))), None, divergence, values)
     return Covariance(Structure.FACTOR, factor, None, divergence, values)
 
 

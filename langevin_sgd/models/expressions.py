@@ -10,6 +10,7 @@ import functools
 import math
 import re
 from collections.abc import Iterable, Sequence
+from numbers import Integral, Real
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ FUNCTIONS = SMOOTH + KINKED
 CONSTANTS = ("pi",)
 TIME = "t"
 LONGEST = 20_000                # characters: texts are written by people
+EXACT = 20_000                  # bits: longer powers of numbers are rounded
+OUT_OF_RANGE = "is a number outside the range of floats"
 
 
 def symbol(name: str) -> Expr:
@@ -29,7 +32,6 @@ def symbol(name: str) -> Expr:
     return sympy.Symbol(name, real=True)
 
 
-@functools.lru_cache(maxsize=1024)
 def parse(text: str | float) -> Expr:
     """Return the sympy expression of a text or number.
 
@@ -48,20 +50,27 @@ def parse(text: str | float) -> Expr:
     >>> parse("(x**2 - 1)**2 / 4")
     (x**2 - 1)**2/4
     """
-    if isinstance(text, (int, float)) and not isinstance(text, bool):
-        return _constant(text, repr(text))
+    if isinstance(text, Real) and not isinstance(text, bool):
+        number = int(text) if isinstance(text, Integral) else float(text)
+        return _constant(number, repr(number))
     if not isinstance(text, str):
         raise ValueError(f"an expression must be a text or a number, but {text!r} came.")
+    return _parsed(text)
+
+
+@functools.lru_cache(maxsize=1024)
+def _parsed(text: str) -> Expr:
     if len(text) > LONGEST:
         raise ValueError(f"the expression has {len(text)} characters, but at most {LONGEST} are read; "
                          "give a numba-compilable function instead.")
     try:
         tree = ast.parse(text.strip(), mode="eval")
         expression = _Reader(text).value(tree.body)
-    except SyntaxError as error:
-        raise ValueError(f"the expression {text!r} is not valid Python arithmetic: {error.msg}.") from None
+    except (SyntaxError, UnicodeError) as error:
+        why = error.msg if isinstance(error, SyntaxError) else error
+        raise ValueError(f"the expression {_shown(text)} is not valid Python arithmetic: {why}.") from None
     except (RecursionError, MemoryError):
-        raise ValueError(f"the expression {text[:60]!r}... is nested too deeply to be read.") from None
+        raise ValueError(f"the expression {_shown(text)} is nested too deeply to be read.") from None
     return _must_be_real(expression, text)
 
 
@@ -124,9 +133,9 @@ class _Reader:
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 return -self.value(operand)
             case ast.BinOp(op=operator, left=left, right=right):
-                return self.arithmetic(node, operator, self.value(left), self.value(right))
+                return self.in_range(node, self.arithmetic(node, operator, self.value(left), self.value(right)))
             case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]) if name in FUNCTIONS:
-                return self.call(name, arguments)
+                return self.in_range(node, self.call(name, arguments))
             case ast.Compare() | ast.BoolOp():
                 raise self.refuse(node, "is a condition, which belongs in the first place of where(condition, a, b)")
             case ast.Call(func=ast.Name(id=name)):
@@ -138,7 +147,7 @@ class _Reader:
     def name(self, name: str) -> Expr:
         import sympy
         if name in FUNCTIONS:
-            raise ValueError(f"in the expression {self.text!r}, {name!r} is a function; write {name}(...).")
+            raise ValueError(f"in the expression {_shown(self.text)}, {name!r} is a function; write {name}(...).")
         return sympy.pi if name == "pi" else symbol(name)
 
     def arithmetic(self, node: ast.expr, operator: ast.operator, a: Expr, b: Expr) -> Expr:
@@ -158,10 +167,22 @@ class _Reader:
         raise self.refuse(node, "uses an operator other than + - * / **")
 
     def power(self, node: ast.expr, a: Expr, b: Expr) -> Expr:
-        # Exact arithmetic on numbers such as 9**9**9 would never end: look at the size of the result first.
-        if a.is_number and b.is_number and a != 0 and abs(float(b)) * abs(math.log10(abs(float(a)))) > 400:
-            raise self.refuse(node, "is a number outside the range of floats")
-        return a**b
+        """Return a**b.  Exact arithmetic on numbers such as 9**9**9 would never end: look at the size of the result first."""
+        import sympy
+        if not b.is_number:
+            if a.is_number and not a.is_positive:
+                raise self.refuse(node, "is a power of a number that is not positive, and real for a few exponents only")
+            return a**b
+        constant, rest = a.as_independent(*a.free_symbols, as_Add=False) if a.free_symbols else (a, sympy.Integer(1))
+        if constant in (0, 1, -1):
+            return a**b
+        exponent, size = abs(float(b)), abs(float(constant))
+        if size == 0 or exponent * abs(math.log10(size)) > 400:
+            raise self.refuse(node, OUT_OF_RANGE)
+        if exponent * (max(constant.p.bit_length(), constant.q.bit_length()) if constant.is_Rational else 64) < EXACT:
+            return a**b
+        rounded = sympy.Rational(float(sympy.Pow(abs(constant), b, evaluate=False)))    # 1.0000001**1000000 fits, its digits don't
+        return rounded * (sympy.sign(constant) * rest)**b
 
     def call(self, name: str, nodes: Sequence[ast.expr]) -> Expr:
         import sympy
@@ -169,7 +190,7 @@ class _Reader:
         from langevin_sgd.models import pieces
         expected = {"where": 3}.get(name, 2 if name in ("min", "max") else 1)
         if len(nodes) != expected and not (name in ("min", "max") and len(nodes) > 2):
-            raise ValueError(f"in the expression {self.text!r}, {name} takes {expected} "
+            raise ValueError(f"in the expression {_shown(self.text)}, {name} takes {expected} "
                              f"argument{'s' * (expected > 1)}, not {len(nodes)}.")
         if name == "where":
             return self.choice(nodes[0], self.value(nodes[1]), self.value(nodes[2]))
@@ -210,19 +231,29 @@ class _Reader:
                 return Select(u, a, Select(-u, a, b))
         raise self.refuse(node, "is not one of the comparisons < <= > >= == !=")
 
+    def in_range(self, node: ast.expr, constant: Expr) -> Expr:
+        """Refuse a constant that is not real or fits no float, before anything larger is made of it."""
+        if constant.is_number and (why := _unfit(constant)):
+            raise self.refuse(node, why)
+        return constant
+
     def refuse(self, node: ast.AST, why: str) -> ValueError:
         part = ast.get_source_segment(self.text.strip(), node) or self.text
-        return ValueError(f"in the expression {self.text!r}, {part!r} {why}.")
+        return ValueError(f"in the expression {_shown(self.text)}, {_shown(part)} {why}.")
 
 
 def _constant(value: float, text: str) -> Expr:
     import sympy
-    if not math.isfinite(value):
-        raise ValueError(f"the number {text} in an expression is not finite.")
     if isinstance(value, int):
         if abs(value) > 10**300:
             raise ValueError(f"the number {text[:20]}... in an expression is outside the range of floats.")
         return sympy.Integer(value)
+    if not math.isfinite(value):
+        raise ValueError(f"the number {text[:20]} in an expression is not finite.")
+    if value == 0:
+        if re.search("[1-9]", re.split("[eE]", text)[0]):
+            raise ValueError(f"the number {text[:20]} in an expression is below the range of floats.")
+        return sympy.Integer(0)
     try:
         return sympy.Rational(text.replace("_", ""))
     except (TypeError, ValueError):
@@ -233,8 +264,30 @@ def _must_be_real(expression: Expr, text: str) -> Expr:
     import sympy
 
     from langevin_sgd.models.pieces import smooth_pieces
-    if expression.has(sympy.zoo, sympy.nan, sympy.oo, -sympy.oo):
-        raise ValueError(f"the expression {text!r} divides by zero or is infinite for every state.")
-    if expression.has(sympy.I):
-        raise ValueError(f"the expression {text!r} is not real: it takes a root or logarithm of a negative number.")
+    constants = sorted((e for e in expression.atoms(sympy.Atom, sympy.Pow, sympy.Function) if e.is_number), key=str)
+    for why in filter(None, map(_unfit, constants)):
+        raise ValueError(f"the expression {_shown(text)} {why}.")
     return smooth_pieces(expression)
+
+
+def _unfit(constant: Expr) -> str:
+    """Say why a constant can't stand in an expression; "" if it can."""
+    import sympy
+
+    from langevin_sgd.models.pieces import Select
+    if constant.has(sympy.zoo, sympy.nan, sympy.oo, -sympy.oo):
+        return "divides by zero or is infinite for every state"
+    if constant.has(Select):
+        return ""
+    try:
+        number = float(constant)
+    except TypeError:
+        return "is not real: it takes a root, a logarithm or an inverse function of a number for which it is not real"
+    except OverflowError:
+        return OUT_OF_RANGE
+    return OUT_OF_RANGE if math.isinf(number) or (number == 0 and constant.is_Rational and constant != 0) else ""
+
+
+def _shown(text: str) -> str:
+    """The text in quotes, or its beginning if it is long."""
+    return repr(text) if len(text) <= 200 else f"{text[:60]!r}..."

@@ -12,7 +12,9 @@ import functools
 import inspect
 import linecache
 import math
+import os
 import re
+import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -274,10 +276,12 @@ def _argument_count(function: Callable[..., Any]) -> int:
     """1, 2 or 3, for f(x), f(x, p), f(x, t, p)."""
     plain = getattr(function, "py_func", function)
     try:
+        if not isinstance(plain, types.FunctionType):
+            raise TypeError
         count = len([a for a in inspect.signature(plain).parameters.values()
                      if a.kind in (a.POSITIONAL_ONLY, a.POSITIONAL_OR_KEYWORD) and a.default is a.empty])
     except (TypeError, ValueError):
-        raise ValueError(f"{function!r} must be a Python function f(x), f(x, p) or f(x, t, p).") from None
+        raise ValueError(f"{function!r} must be a Python function f(x), f(x, p) or f(x, t, p): write one with def.") from None
     if count not in (1, 2, 3):
         raise ValueError(f"`{_name(function)}` takes {count} arguments, but must be f(x), f(x, p) or f(x, t, p): the state, "
                          "the time and the tuple of parameters.")
@@ -298,6 +302,7 @@ def _adapted(function: Callable[..., Any], positions: tuple[int, ...]) -> Scalar
 def _compiled_loop(function: Callable[..., Any], positions: tuple[int, ...], dim: int, shape: tuple[int, ...]) -> VectorFunction:
     """The vector face of a user's function; what Numba can't compile is told with the user's own line."""
     import numba
+    _argument_count(function)
     compiled = functools.partial(numba.njit, error_model="numpy")
     jitted = function if hasattr(function, "py_func") else compiled(function)
     size, state = math.prod(shape), "x[i, 0]" if dim == 1 else "(" + ", ".join(f"x[i, {k}]" for k in range(dim)) + ")"
@@ -311,7 +316,7 @@ def _compiled_loop(function: Callable[..., Any], positions: tuple[int, ...], dim
         out = np.empty((len(flat), size))
         try:
             loop(flat, float(t), tuple(map(float, p)), out)
-        except numba.core.errors.NumbaError as error:
+        except (numba.core.errors.NumbaError, numba.core.errors.UnsupportedBytecodeError) as error:
             raise ValueError(_retold(error, function, dim, shape)) from None
         return out.reshape(x.shape[:-1] + shape)
     return vector
@@ -331,7 +336,8 @@ def _name(function: Callable[..., Any]) -> str:
 def _retold(error: Exception, function: Callable[..., Any], dim: int, shape: tuple[int, ...]) -> str:
     """Numba's error in one sentence, with the line of the user's function that caused it."""
     source = getattr(function, "py_func", function).__code__
-    told = re.findall(re.escape(f'File "{source.co_filename}", line ') + r"(\d+)", str(error))
+    # Numba writes the path of the file relative to the working directory, where that is shorter.
+    told = re.findall(r'File "[^"]*' + re.escape(os.path.basename(source.co_filename)) + r'", line (\d+)', str(error))
     line = int(told[-1]) if told else source.co_firstlineno
     kind = "a float" if shape == () or dim == 1 else f"a tuple of shape {shape}"
     given = "a float" if dim == 1 else f"a tuple of {dim} floats"

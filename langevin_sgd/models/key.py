@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from langevin_sgd.models.arguments import whole
+
 WORD = 2**64
 
 
@@ -48,7 +50,10 @@ class Key:
         return self.value % WORD, self.value // WORD
 
     def spawn(self, *coordinates: int) -> Key:
-        """Return an independent key for a place given by whole numbers: the same place, the same key."""
+        """Return an independent key for a place given by whole numbers below 2**32: the same place, the same key."""
+        for coordinate in coordinates:
+            if not 0 <= whole("coordinates", coordinate, least=0) < 2**32:      # larger ones would look like two
+                raise ValueError(f"`coordinates` holds {coordinate}, but must be whole numbers from 0 to 2**32 - 1.")
         sequence = np.random.SeedSequence(self.value, spawn_key=coordinates)
         low, high = (int(w) for w in sequence.generate_state(2, np.uint64))
         return Key(low + WORD * high)

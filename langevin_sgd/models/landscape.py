@@ -179,8 +179,8 @@ class Landscape:
         left, right = float(self.gradient(x - step)), float(self.gradient(x + step))
         if left * right > 0 or (left == 0 and right == 0):
             return None                                     # an inflection with zero slope, or a plateau
-        curvature = float(self.hessian(x))
-        if abs(right - left) > 1e3 * step * max(abs(curvature), abs(left) + abs(right)):
+        curvature, closer = float(self.hessian(x)), float(self.gradient(x + step / 10)) - float(self.gradient(x - step / 10))
+        if abs(closer) > abs(right - left) / 2:             # a jump of the gradient, which does not shrink with the step
             curvature = math.copysign(math.inf, right - left)
         return CriticalPoint(float(x), float(self(x)), curvature, int(right < left))
 
@@ -228,7 +228,8 @@ def check_parameters(owner: str, needed: Sequence[str], values: Mapping[str, flo
     if missing:
         raise ValueError(f"{owner} has the parameter `{missing[0]}` without a value; give it by keyword, {missing[0]}=...")
     if unknown:
-        known = f"it has {', '.join(needed)}" if needed else "it has none"
+        named = [n for n in needed if n.isidentifier()]
+        known = f"it has {', '.join(named)}" if named else "it has none"
         raise ValueError(f"{owner} has no parameter called `{unknown[0]}`: {known}.")
 
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 from langevin_sgd.models.arguments import positive
 from langevin_sgd.models.landscape import Landscape
 
-__all__ = ["double_well", "mirrored_parabola", "mueller_brown", "piecewise_quadratic", "quadratic", "sharp_flat", "three_hole",
+# Where the pieces of `piecewise_quadratic` are: the saddle, and the join of well and barrier, in its parameters.
+PIECEWISE_SADDLE = "sqrt(2*barrier*(1/curvature + 1/saddle_curvature))"
+PIECEWISE_JOIN = f"{PIECEWISE_SADDLE}*saddle_curvature/(curvature + saddle_curvature)"
+
+__all__ = ["PIECEWISE_JOIN", "PIECEWISE_SADDLE", "double_well", "mirrored_parabola", "mueller_brown", "piecewise_quadratic", "quadratic", "sharp_flat", "three_hole",
            "tilted_cosine"]
 
 
@@ -85,8 +89,7 @@ def piecewise_quadratic(curvature: float = 1.0, saddle_curvature: float = 1.0, b
     """
     given = {"curvature": positive("curvature", curvature), "saddle_curvature": positive("saddle_curvature", saddle_curvature),
              "barrier": positive("barrier", barrier)}
-    saddle = "sqrt(2*barrier*(1/curvature + 1/saddle_curvature))"
-    join = f"{saddle}*saddle_curvature/(curvature + saddle_curvature)"
+    saddle, join = PIECEWISE_SADDLE, PIECEWISE_JOIN
     top = f"barrier - saddle_curvature*(x - {saddle})**2/2"
     beyond = top
     if other_curvature is not None:

@@ -202,6 +202,8 @@ class Quadratic:
         if least < -1e-10 * np.abs(form).max():
             raise ValueError("the covariance is negative somewhere: the symmetric part of quadratic @ inv(constant) must be "
                              f"positive semi-definite, but has the eigenvalue {least:g}.")
+        if arrays["center"].shape not in ((), (d,)):
+            raise ValueError(f"`center` has shape {arrays['center'].shape}, but must be a number or {d} numbers.")
         object.__setattr__(self, "constant", g)
         object.__setattr__(self, "quadratic", h)
         object.__setattr__(self, "center", np.broadcast_to(arrays["center"], (d,)).copy())
@@ -286,6 +288,8 @@ class LossProportional:
     def __post_init__(self) -> None:
         object.__setattr__(self, "coefficient", positive("coefficient", self.coefficient))
         object.__setattr__(self, "floor", positive("floor", self.floor))
+        if not isinstance(self.landscape, Landscape):
+            raise ValueError(f"`landscape` is {self.landscape!r}, but must be a Landscape.")
         if not isinstance(self.landscape.value_field, SymbolicField):
             raise ValueError("`landscape` of LossProportional must be given by an expression; for a loss given by functions, "
                              "write the noise with ls.noise.from_functions.")

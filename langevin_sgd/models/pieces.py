@@ -18,10 +18,10 @@ class Select(sympy.Function):
     @classmethod
     def eval(cls, u: Any, a: Any, b: Any) -> Any:
         """Drop a choice that does not depend on the state."""
-        if a == b or (u.is_number and u.is_extended_positive):
+        if a == b:
             return a
-        if u.is_number and u.is_extended_nonpositive:
-            return b
+        if u.is_number and (value := u.evalf()).is_real:
+            return a if value > 0 else b
         return None
 
     def _eval_derivative(self, s: Any) -> Any:
@@ -43,19 +43,21 @@ def sign(u: Any) -> Any:
 
 
 def smallest(*values: Any) -> Any:
-    """The least of several values."""
-    least, *rest = values
-    for value in rest:
-        least = Select(value - least, least, value)
-    return least
+    """The least of several values, found by halves: one after the other, the expression would double with each."""
+    if len(values) == 1:
+        return values[0]
+    half = len(values) // 2
+    a, b = smallest(*values[:half]), smallest(*values[half:])
+    return Select(b - a, a, b)
 
 
 def greatest(*values: Any) -> Any:
-    """The greatest of several values."""
-    most, *rest = values
-    for value in rest:
-        most = Select(most - value, most, value)
-    return most
+    """The greatest of several values, found by halves."""
+    if len(values) == 1:
+        return values[0]
+    half = len(values) // 2
+    a, b = greatest(*values[:half]), greatest(*values[half:])
+    return Select(a - b, a, b)
 
 
 def smooth_pieces(expression: Any) -> Any:

@@ -43,7 +43,7 @@ class _Code(StrPrinter):
         base, exponent = self.parenthesize(e.base, PRECEDENCE["Pow"] + 1), e.exp
         if exponent.is_Rational and exponent < 0:
             return f"(1.0/{self.parenthesize(e.base**-exponent, PRECEDENCE['Pow'])})"
-        if exponent.is_Integer:
+        if exponent.is_Integer and exponent < 2**31:
             return f"{base}**{int(exponent)}"
         if exponent.is_Rational and exponent.q == 2:                # half-integer powers need a root only
             root = f"{'np' if self.vector else 'math'}.sqrt({self._print(e.base)})"
@@ -73,6 +73,9 @@ class _Code(StrPrinter):
             return repr(float(e))
         name, argument = e.func.__name__, self._print(e.args[0])
         return f"{NUMPY_NAMES.get(name, 'np.' + name)}({argument})" if self.vector else f"math.{name}({argument})"
+
+    def _print_cot(self, e: Any) -> str:                            # what sympy makes of tan(x + pi/2)
+        return f"(1.0/{'np' if self.vector else 'math'}.tan({self._print(e.args[0])}))"
 
     def _print_Abs(self, e: Any) -> str:
         return f"abs({self._print(e.args[0])})"

@@ -95,8 +95,13 @@ class Region:
         return inside if inside.ndim else bool(inside)
 
     def _variables(self, x: ArrayLike) -> Names:
-        size = np.shape(x)[-1] if np.ndim(x) else 1
-        return variable_names([], None, (), self.dim or size)
+        size, conditions = np.shape(x)[-1] if np.ndim(x) else 1, self._conditions()
+        given = next((c.given for c in conditions if c.given), None)
+        return variable_names([c.text for c in conditions], given, {n for c in conditions for n in c.values}, self.dim or size)
+
+    def _conditions(self) -> tuple[Where, ...]:
+        """The `Where` regions that this one is made of: they say how the components of the state are called."""
+        return ()
 
     @property
     def dim(self) -> int | None:
@@ -284,8 +289,12 @@ class Sublevel(Region):
     height: float
     label: str = "sublevel"
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "height", finite("level", self.height))
+    def __init__(self, landscape: Landscape, level: float, label: str = "sublevel") -> None:
+        if not isinstance(landscape, Landscape):
+            raise ValueError(f"`landscape` is {landscape!r}, but must be a Landscape.")
+        object.__setattr__(self, "landscape", landscape)
+        object.__setattr__(self, "height", finite("level", level))
+        object.__setattr__(self, "label", label)
 
     @property
     def dim(self) -> int:
@@ -340,8 +349,8 @@ class Where(Region):
         """Return the one wall."""
         return ((_face(SymbolicField((self.expression,), variables), self.label, self.values),),)
 
-    def _variables(self, x: ArrayLike) -> Names:        # noqa: ARG002
-        return self.given or variable_names([self.text], None, self.values)
+    def _conditions(self) -> tuple[Where, ...]:
+        return (self,)
 
     def __repr__(self) -> str:
         return f"Where({self.text!r})"
@@ -356,8 +365,11 @@ class Intersection(Region):
 
     @property
     def dim(self) -> int | None:
-        """Number of components."""
-        return self.first.dim or self.second.dim
+        """Number of components: the larger of the two, where a `Where` names fewer than there are."""
+        return max(filter(None, (self.first.dim, self.second.dim)), default=None)
+
+    def _conditions(self) -> tuple[Where, ...]:
+        return self.first._conditions() + self.second._conditions()
 
     @property
     def reflections(self) -> tuple[Reflection, ...]:
@@ -384,8 +396,11 @@ class Union(Region):
 
     @property
     def dim(self) -> int | None:
-        """Number of components."""
-        return self.first.dim or self.second.dim
+        """Number of components: the larger of the two, where a `Where` names fewer than there are."""
+        return max(filter(None, (self.first.dim, self.second.dim)), default=None)
+
+    def _conditions(self) -> tuple[Where, ...]:
+        return self.first._conditions() + self.second._conditions()
 
     def walls(self, variables: Names) -> tuple[Wall, ...]:
         """Return each wall of the one joined with each wall of the other."""
@@ -410,8 +425,21 @@ class Complement(Region):
         """Number of components."""
         return self.region.dim
 
+    def _conditions(self) -> tuple[Where, ...]:
+        return self.region._conditions()
+
     def walls(self, variables: Names) -> tuple[Wall, ...]:
-        """Return the walls after De Morgan: one face out of every wall, turned outside in."""
+        """Return the walls after De Morgan: one face out of every wall, turned outside in.
+
+        Where the region is made of others, theirs are turned instead: the walls of two boxes joined would make 65536 choices.
+        """
+        match self.region:
+            case Complement(region=inner):
+                return inner.walls(variables)
+            case Union(first=a, second=b):
+                return (~a & ~b).walls(variables)
+            case Intersection(first=a, second=b) if a.walls(variables) and b.walls(variables):
+                return (~a | ~b).walls(variables)
         walls = self.region.walls(variables)
         if not walls:
             raise ValueError(f"the complement of {self.region!r} is empty: nothing can live there.")

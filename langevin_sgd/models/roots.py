@@ -29,8 +29,9 @@ def roots_between(function: Callable[[Any], Any], low: float, high: float, kinks
     roots = [float(r) for r in x[f == 0.0]]
     if len(roots) > GRID // 2:
         return []                                           # the function vanishes identically
-    changes = np.flatnonzero(f[:-1] * f[1:] < 0)
-    roots += [float(brentq(lambda u: float(function(u)), x[k], x[k + 1], xtol=1e-15, rtol=1e-15)) for k in changes]
+    changes = np.flatnonzero(np.sign(f[:-1]) * np.sign(f[1:]) < 0)
+    # A zero where the function is flat is closed in on slowly, but always: hence the large number of iterations.
+    roots += [float(brentq(lambda u: float(function(u)), x[k], x[k + 1], xtol=1e-15, rtol=1e-15, maxiter=10_000)) for k in changes]
     snapped = (min(kinks, key=lambda k: abs(k - r), default=r) for r in roots)
     roots = [k if abs(k - r) < 3e-9 * max(1.0, abs(k)) else r for k, r in zip(snapped, roots, strict=True)]
     return sorted(set(roots))

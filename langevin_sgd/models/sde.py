@@ -69,7 +69,7 @@ class SDE:
     def _set(self, drift: Field, text: str, noise: Noise, strength: Strength, interpretation: str, own: Mapping[str, float],
              landscape: Landscape | None = None, variables: Names | None = None) -> None:
         self.drift_field, self.text, self.landscape = drift, text, landscape
-        self.noise, self.strength, self._own_values = noise, strength, dict(own)
+        self.noise, self.strength, self._own_values = _checked(noise), strength, dict(own)
         self.variables = variables or getattr(drift, "variables", None) or variable_names([], None, (), drift.dim)
         self._added = (0.0, 0.0)            # shares of the Stratonovich and the Klimontovich correction that f contains
         self.interpretation = interpretation_called(
@@ -77,9 +77,12 @@ class SDE:
         self._check()
 
     def _check(self) -> None:
-        for name in self._own_values:
+        for name in (*self._own_values, *self.noise.values):
             if name in RESERVED:
                 raise ValueError(f"`{name}` is a reserved word of the library; give the parameter another name.")
+            if name in self.variables:
+                raise ValueError(f"`{name}` is given a value, but is a component of the state ({', '.join(self.variables)}) of the "
+                                 f"equation {self.text!r}; give the parameter another name.")
         check_parameters(f"the equation {self.text!r}", self._needed(), {k: v for k, v in self.values.items() if k != "strength"})
         if self.interpretation is not Interpretation.ITO:
             self._corrections(*_unit(self.interpretation))
@@ -90,8 +93,10 @@ class SDE:
 
     def _needed(self) -> tuple[str, ...]:
         fields = [self.drift_field, self.covariance.field, self.covariance.divergence]
+        fields += [self.landscape.value_field] if self.landscape is not None else []
         needed = {name for field in fields if field is not None for name in field.parameters}
-        return tuple(sorted((needed | set(self.covariance.values)) - {"strength"}))
+        internal = {name for name in self.covariance.values if not name.isidentifier()}
+        return tuple(sorted((needed | internal) - {"strength"}))
 
     # ------------------------------------------------------------------------------------------------ what it is made of
 
@@ -148,7 +153,7 @@ class SDE:
 
     def diffusion(self, x: ArrayLike, t: float = 0.0) -> Any:
         """Return D = ε C / 2 at states x: the shape of x in one dimension, (..., d, d) in more."""
-        d = 0.5 * self.values["strength"] * self.covariance.at(points("x", x, self.dim), t, self.values)
+        d = 0.5 * self.values["strength"] * self.covariance.at(points("x", x, self.dim), finite("t", t), self.values)
         if self.dim > 1:
             return d
         return d.reshape(np.shape(x)) if np.ndim(x) else float(d[0, 0])
@@ -206,7 +211,7 @@ class SDE:
         named = {name: value for name, value in values.items() if name not in STRENGTH_NAMES}
         other = self._copy(strength=self.strength.replace(**strength))
         if noise is not None:
-            other.noise = noise
+            other.noise = _checked(noise)
         check_known(f"the equation {self.text!r}", named, {**self._own_values, **other.noise.values})
         other._own_values = {**self._own_values, **parameter_values({k: v for k, v in named.items() if k in self._own_values})}
         in_noise = {name: value for name, value in named.items() if name in other.noise.values}
@@ -223,8 +228,10 @@ class SDE:
     def component(self, k: int) -> SDE | None:
         """Return the equation of one component, if that is an equation by itself; None if it depends on the others.
 
-        Its landscape is the loss along that axis through the origin of the other components.
+        Its landscape is the loss along that axis through the origin of the other components; None where that is infinite.
         """
+        if whole("k", k, least=0) >= self.dim:
+            raise ValueError(f"`k` is {k}, but the components are numbered 0 to {self.dim - 1}.")
         drift, c = self.drift_field, self.covariance
         if self.dim == 1:
             return self
@@ -363,13 +370,17 @@ class _Variance:
 def _gradient_flow(loss: Landscape, noise: Noise, strength: Strength, interpretation: str) -> SDE:
     if not isinstance(loss, Landscape):
         raise ValueError(f"`loss` is {loss!r}, but must be a Landscape: ls.Landscape({str(loss)!r}), for an expression.")
-    if not callable(getattr(noise, "covariance", None)):
-        raise ValueError(f"`noise` is {noise!r}, but must be one of ls.noise: ls.noise.Constant({noise!r}), for a number.")
     gradient = loss.gradient_field
     drift = -gradient if isinstance(gradient, SymbolicField) else SumField(((gradient, -1.0, ()),))
     sde = SDE.__new__(SDE)
     sde._set(drift, loss.text, noise, strength, interpretation, loss.values, loss, loss.variables)
     return sde
+
+
+def _checked(noise: Noise) -> Noise:
+    if not callable(getattr(noise, "covariance", None)):
+        raise ValueError(f"`noise` is {noise!r}, but must be one of ls.noise: ls.noise.Constant({noise!r}), for a number.")
+    return noise
 
 
 def _drift_field(drift: Drift, dim: int | None, variables: Sequence[str] | None, values: Mapping[str, float]) -> tuple[Field, str]:
@@ -386,9 +397,12 @@ def _drift_field(drift: Drift, dim: int | None, variables: Sequence[str] | None,
 
 def _restricted(landscape: Landscape | None, name: str, others: Sequence[str]) -> Landscape | None:
     """The loss along one axis, the other components at zero."""
+    import sympy
     if landscape is None or not isinstance(landscape.value_field, SymbolicField):
         return None
     expression = landscape.value_field.expressions[0].subs({symbol(other): 0 for other in others})
+    if expression.has(sympy.zoo, sympy.nan, sympy.oo, -sympy.oo):
+        return None
     value = SymbolicField((expression,), (name,))
     part = Landscape.__new__(Landscape)
     values = {n: v for n, v in landscape.values.items() if n in value.parameters}

@@ -26,6 +26,9 @@ class Strength:
     replacement: bool = True
 
     def __post_init__(self) -> None:
+        if self.strength is None and self.temperature is None and (self.learning_rate is None or self.batch_size is None):
+            raise ValueError("the noise strength is None: `strength`, `temperature`, or both `learning_rate` and `batch_size` must be "
+                             "numbers.")
         for name in ("strength", "temperature", "learning_rate"):
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, positive(name, getattr(self, name)))

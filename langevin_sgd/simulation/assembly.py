@@ -57,6 +57,19 @@ class Assembly:
         return field.vector(tuple(self.values))(x, t, tuple(self.values.values()))
 
 
+def check_ingredients(sde: Any, scheme: Any, executor: Any, *domain: Any) -> None:
+    """Refuse what is not an equation, a scheme, an executor or a region."""
+    if not isinstance(sde, SDE):
+        raise ValueError(f"`sde` is {sde!r}, but must be an equation, made with ls.SDE, ls.sgd, ls.langevin or ls.linear.")
+    if scheme is not None and (isinstance(scheme, type) or not callable(getattr(scheme, "slope", None))):
+        raise ValueError(f"`scheme` is {scheme!r}, but must be a scheme such as ls.EulerMaruyama() or ls.Milstein().")
+    if executor is not None and not callable(getattr(executor, "submit", None)):
+        raise ValueError(f"`executor` is {executor!r}, but must be an executor such as those of concurrent.futures.")
+    for region in domain:
+        if not isinstance(region, Region):
+            raise ValueError(f"`domain` is {region!r}, but must be a region such as ls.Interval(low, high) or ls.Ball(center, radius).")
+
+
 def assemble(sde: SDE, scheme: Scheme, region: Region | None = None, *, bridge: bool = False) -> Assembly:
     """Compile the step of an equation, or take it from those compiled before."""
     _check_size(sde)

@@ -6,6 +6,7 @@ is exact, chi²(α/2; 2k) / 2T to chi²(1 - α/2; 2k + 2) / 2T, and with a time 
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,10 +73,12 @@ def kaplan_meier(times: Array, exited: NDArray[np.bool_], confidence: float) -> 
     """Return the estimate of Kaplan and Meier, with the interval by the log-log transformation."""
     from scipy.stats import CensoredData, ecdf
     law = ecdf(CensoredData.right_censored(times, ~exited)).sf
-    with np.errstate(divide="ignore", invalid="ignore"):
+    # Where nobody is left inside the band is undefined, and scipy warns; it goes on there as it was.
+    with np.errstate(divide="ignore", invalid="ignore"), warnings.catch_warnings(action="ignore", category=RuntimeWarning):
         band = law.confidence_interval(fraction("confidence", confidence), method="log-log")
-    return Survival(law.quantiles, law.probabilities, np.nan_to_num(band.low.probabilities, nan=0.0),
-                    np.nan_to_num(band.high.probabilities, nan=1.0), np.sort(times[~exited]), confidence)
+    left = np.isin(law.quantiles, times[exited])
+    low, high = np.nan_to_num(band.low.probabilities, nan=0.0), np.fmin.accumulate(np.append(1.0, band.high.probabilities))[1:]
+    return Survival(law.quantiles[left], law.probabilities[left], low[left], high[left], np.sort(times[~exited]), confidence)
 
 
 @dataclass(frozen=True)

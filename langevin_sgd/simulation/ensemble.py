@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from langevin_sgd.core.kernels import SLOT
 from langevin_sgd.core.lanes import LANES
 from langevin_sgd.models.arguments import Array, numbers, whole
+from langevin_sgd.models.sde import SDE
 
 NOT_STARTED = 255           # in a status array, while the kernels run
 LOOK = 0.005                # seconds between looks at budgets
@@ -68,24 +69,35 @@ def run_chunks(chunk: Chunk, n_paths: int, *, threads: int | None, chunks: int |
     n_chunks = chunks or max(1, min(workers, -(-n_paths // LANES)))
     control, start = Control(n_chunks), time.monotonic()
     edges = [k * n_paths // n_chunks for k in range(n_chunks + 1)]
+
+    def look() -> None:
+        seconds = time.monotonic() - start
+        if max_steps is not None and control.steps >= max_steps:
+            control.stop(f"max_steps = {max_steps:g}")
+        if max_seconds is not None and seconds >= max_seconds:
+            control.stop(f"max_seconds = {max_seconds:g}")
+        bar.update(seconds, done, control)
+
     with ThreadPoolExecutor(min(workers, n_chunks)) as pool, _Bar(progress, title) as bar:
-        futures = [pool.submit(chunk, edges[k], edges[k + 1], control.words, SLOT * (k + 1)) for k in range(n_chunks)]
-        while _unfinished(futures, control):
-            seconds = time.monotonic() - start
-            if max_steps is not None and control.steps >= max_steps:
-                control.stop(f"max_steps = {max_steps:g}")
-            if max_seconds is not None and seconds >= max_seconds:
-                control.stop(f"max_seconds = {max_seconds:g}")
-            bar.update(seconds, done, control)
+        try:
+            futures = [pool.submit(chunk, edges[k], edges[k + 1], control.words, SLOT * (k + 1)) for k in range(n_chunks)]
+            while _unfinished(futures, control, look):
+                pass
+        except BaseException:
+            control.stop("an error")            # or leaving the pool would wait for paths that may never end
+            raise
     for future in futures:
         future.result()
     return control
 
 
-def _unfinished(futures: list[Future[None]], control: Control) -> bool:
-    """Wait a little; Ctrl-C becomes the stop word, so that nothing already computed is lost."""
+def _unfinished(futures: list[Future[None]], control: Control, look: Callable[[], None]) -> bool:
+    """Wait a little, and look at the budgets; Ctrl-C becomes the stop word, so that nothing already computed is lost."""
     try:
-        return bool(wait(futures, timeout=LOOK).not_done)
+        unfinished = bool(wait(futures, timeout=LOOK).not_done)
+        if unfinished:
+            look()
+        return unfinished
     except KeyboardInterrupt:
         if control.words[0]:
             raise
@@ -113,6 +125,23 @@ def initial_states(x0: ArrayLike, dim: int, n_paths: int | None) -> tuple[Array,
     if not len(array):
         raise ValueError("`x0` is empty, but needs at least one state.")
     return np.ascontiguousarray(array), len(array)
+
+
+def check_covariance(sde: SDE, x0: Array, t: float) -> None:
+    """Refuse starts (path, d) where C is no covariance."""
+    c = sde.covariance.at(x0, t, sde.values)
+    finite = np.asarray(np.isfinite(c).all(axis=(1, 2)))
+    least = np.linalg.eigvalsh(np.where(finite[:, None, None], c, np.eye(sde.dim)))[:, 0] if sde.dim > 1 else c[:, 0, 0]
+    wrong = ~finite | ~(least >= -1e-12 * np.abs(c).max(axis=(1, 2)))
+    if wrong.any():
+        k = int(np.argmax(wrong))
+        what = f"C has the eigenvalue {least[k]:g} there" if finite[k] else f"it holds {c[k][~np.isfinite(c[k])][0]} there"
+        raise ValueError(f"the noise is no covariance at the start {shown(x0[k])}: {what}.")
+
+
+def shown(x: Array) -> str:
+    """Return a state as text."""
+    return np.array2string(x[0] if len(x) == 1 else x, precision=6)
 
 
 def warn_of_divergence(n_diverged: int, n_paths: int, dt: float) -> None:

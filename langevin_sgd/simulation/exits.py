@@ -17,7 +17,11 @@ from langevin_sgd.simulation.assembly import Assembly
 
 FAR = 3.0               # a step by drift beyond this many times the distance to the boundary and three standard deviations is no exit, ...
 UNSTABLE = 2.0          # ... if the drift changed over it by more than Euler's scheme can follow: h |Δb| > 2 |Δx|
-NEWTON = 4              # corrections that bring the exit point onto a curved boundary
+NEWTON = 4              # corrections that bring the exit point onto a curved boundary, ...
+FURTHER = 16            # ... and those that seek the nearest point of it where they do not
+CLOSE = 1e-9            # how near to zero the level of an exit point is, in terms of its size within the step
+REACH = 8.0             # an exit point lies within so many lengths of the step
+BISECTIONS = 60
 
 LABEL, ROOT_NORMAL, WHICH_ROOT, TANGENTIAL = 0, 1, 2, 3      # columns of the uniform numbers
 N_UNIFORMS = 3                                              # and one more for each component
@@ -70,10 +74,11 @@ def place_exits(made: Assembly, before: Array, after: Array, t: Array, dt: float
         mine = np.flatnonzero((chosen == k) & ~diverged)
         if bridge:
             fraction[mine] = fractions[k][mine]
-            point[mine] = _point_on_wall(made, wall, crossing.gradient[mine], before[mine], after[mine], fraction[mine], variance[mine],
-                                         uniforms[mine])
+            point[mine] = _point_on_wall(made, wall, crossing, mine, before, after, fraction, variance, uniforms)
         faces[mine] = offset + _highest(made, wall, point[mine])[0] if len(wall) > 1 else offset
         offset += len(wall)
+    if bridge and any(face.at is None for wall in made.walls for face in wall):
+        _bring_back(made, before, after, point, faces, np.min([c.size for c in crossings], axis=0), ~diverged)
     return Exits(fraction, point, faces, diverged)
 
 
@@ -104,6 +109,11 @@ class _Crossing:
         face, d0 = _highest(made, wall, before)
         gradient = _gradient(made, wall, face, before)
         return cls(d0, _highest(made, wall, after)[1], gradient, _dot(gradient, _times(variance, gradient)))
+
+    @property
+    def size(self) -> Array:
+        """How large the level is within the step."""
+        return self.d0 + np.sqrt(self.variance)
 
     def probability(self) -> Array:
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
@@ -146,7 +156,9 @@ def _diverged(made: Assembly, crossings: list[_Crossing], before: Array, after: 
     The latter takes two things: by drift alone the path went far beyond what the distance to the boundary and the noise allow, and on
     the way the drift changed by more than its stability permits.
     """
-    diverged: NDArray[np.bool_] = ~np.isfinite(after).all(axis=1)
+    diverged: NDArray[np.bool_] = ~np.asarray(np.isfinite(after).all(axis=1))
+    for c in crossings:
+        diverged |= np.isnan(c.d1)              # a level that is no number does not say where the path is
     drift = _drift(made, before, t)
     far = np.zeros(len(before), bool)
     with np.errstate(invalid="ignore", over="ignore"):
@@ -161,31 +173,60 @@ def _diverged(made: Assembly, crossings: list[_Crossing], before: Array, after: 
     return diverged
 
 
-def _point_on_wall(made: Assembly, wall: tuple[Face, ...], gradient: Array, before: Array, after: Array, fraction: Array, variance: Array,
-                   uniforms: Array) -> Array:
-    """The point of the bridge at its hit.
+def _point_on_wall(made: Assembly, wall: tuple[Face, ...], crossing: _Crossing, mine: NDArray[np.int64], before: Array, after: Array,
+                   fraction: Array, variance: Array, uniforms: Array) -> Array:
+    """The point of the bridge at its hit, for the paths `mine`.
 
     Along D ∇l, the direction in which the level's noise acts, the bridge is where the wall is; what is left of it is independent of the
     level, normal about the chord with the covariance s (1 - s) 2 D h, and decides where on the wall.
     """
+    x, y, v, gradient = before[mine], after[mine], variance[mine], crossing.gradient[mine]
     if wall[0].at is not None and len(wall) == 1:
-        return np.full_like(before, wall[0].at)
+        return np.full_like(x, wall[0].at)
     from scipy.special import ndtri
-    d = before.shape[1]
-    s = fraction[:, None]
-    z = ndtri(np.clip(uniforms[:, TANGENTIAL:TANGENTIAL + d], 1e-16, 1 - 1e-16))
-    w, vectors = np.linalg.eigh(variance)
-    noise = _times(vectors, np.sqrt(np.maximum(w, 0)) * z) * np.sqrt(s * (1 - s))
-    point = before + s * (after - before) + noise
-    along = _times(variance, gradient)
+    d = x.shape[1]
+    s = fraction[mine, None]
+    z = ndtri(np.clip(uniforms[mine, TANGENTIAL:TANGENTIAL + d], 1e-16, 1 - 1e-16))
+    w, vectors = np.linalg.eigh(v)
+    start = x + s * (y - x) + _times(vectors, np.sqrt(np.maximum(w, 0)) * z) * np.sqrt(s * (1 - s))
+    along = _times(v, gradient)
     along = np.where(np.abs(along).max(axis=1, keepdims=True) > 0, along, gradient)
-    for _ in range(NEWTON):
-        face, level = _highest(made, wall, point)
-        rate = _dot(_gradient(made, wall, face, point), along)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            step = np.where(rate != 0, level / rate, 0.0)
-        point = point - step[:, None] * along
+    point, level = _brought_to_wall(made, wall, start, along, NEWTON)
+    reach = REACH * np.sqrt(_dot(y - x, y - x) + np.maximum(w, 0).sum(axis=1))
+    missed = ~((np.abs(level) <= CLOSE * crossing.size[mine]) & (_dot(point - start, point - start) <= reach**2))
+    if missed.any():        # where two faces meet, or the wall bends within a step, that line may pass it by: take the nearest point
+        point[missed] = _brought_to_wall(made, wall, start[missed], None, FURTHER)[0]
     return point
+
+
+def _brought_to_wall(made: Assembly, wall: tuple[Face, ...], point: Array, along: Array | None, times: int) -> tuple[Array, Array]:
+    """The zero of the level along a direction (None: along its gradient) by Newton's method, and the level that is left."""
+    for _ in range(times):
+        face, level = _highest(made, wall, point)
+        slope = _gradient(made, wall, face, point)
+        line = slope if along is None else along
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            step = (level / _dot(slope, line))[:, None] * line
+        point = point - np.where(np.isfinite(step), step, 0.0)
+    return point, _highest(made, wall, point)[1]
+
+
+def _bring_back(made: Assembly, before: Array, after: Array, point: Array, faces: NDArray[np.int64], size: Array,
+                left: NDArray[np.bool_]) -> None:
+    """Exit points beyond another wall, near a corner, or off their own: the path leaves where the straight line to them does."""
+    here = np.flatnonzero(left)
+    off = ~(np.abs(lowest_face(made, point[here])[1]) <= CLOSE * size[here])
+    here = here[off]
+    for ends in (point, after):
+        outside = lowest_face(made, ends[here])[1] < 0
+        k, here = here[outside], here[~outside]
+        inner, outer = before[k], ends[k].copy()
+        for _ in range(BISECTIONS if len(k) else 0):
+            middle = (inner + outer) / 2
+            inside = (lowest_face(made, middle)[1] > 0)[:, None]
+            inner, outer = np.where(inside, middle, inner), np.where(inside, outer, middle)
+        point[k] = outer
+        faces[k] = lowest_face(made, outer)[0]
 
 
 def _dot(a: Array, b: Array) -> Array:

@@ -16,8 +16,17 @@ from langevin_sgd.models.key import Key
 from langevin_sgd.models.region import Region
 from langevin_sgd.models.sde import SDE
 from langevin_sgd.models.status import Status
-from langevin_sgd.simulation.assembly import Assembly, assemble, path_steps
-from langevin_sgd.simulation.ensemble import NOT_STARTED, Control, initial_states, run_chunks, warn_of_divergence, warn_of_stop
+from langevin_sgd.simulation.assembly import Assembly, assemble, check_ingredients, path_steps
+from langevin_sgd.simulation.ensemble import (
+    NOT_STARTED,
+    Control,
+    check_covariance,
+    initial_states,
+    run_chunks,
+    shown,
+    warn_of_divergence,
+    warn_of_stop,
+)
 from langevin_sgd.simulation.exits import N_UNIFORMS, labels_of, lowest_face, place_exits
 from langevin_sgd.simulation.parts import run_parts
 from langevin_sgd.simulation.passage_times import FirstPassage
@@ -65,6 +74,7 @@ def first_passage(sde: SDE, x0: ArrayLike, domain: Region, dt: float = 1e-3, n_p
     >>> ends.mean()
     5.7... [5.5..., 5.9...] (95 %, 4000 of 4000 exited, Itô, dt = 0.01)
     """
+    check_ingredients(sde, scheme, executor, domain)
     one_of("monitoring", monitoring, ("continuous", "discrete"))
     h, limit = positive("dt", dt), None if t_max is None else positive("t_max", t_max)
     run = Run(sde, domain, h, path_steps(limit, h), scheme or EulerMaruyama(), monitoring == "continuous", Key.draw(rng),
@@ -102,7 +112,6 @@ class Columns:
         """Return the parts one after the other."""
         time, point, label, status = (np.concatenate([getattr(p, name) for p in parts]) for name in ("time", "point", "label", "status"))
         return cls(time, point, label, status, next((p.stopped for p in parts if p.stopped), reason))
-
 
     def with_starts_on_boundary(self, made: Assembly, x0: Array) -> Columns:
         """Let paths that start exactly on the boundary have left at time 0, where they started."""
@@ -181,16 +190,8 @@ def _check_start(made: Assembly, x0: Array) -> None:
         k = int(np.argmax(outside))
         which = f" of path {k}" if len(x0) > 1 else ""
         how = "it lies beyond the reflecting end" if beyond[k] else f"its level at {labels_of(made)[face[k]]!r} is {level[k]:.3g}"
-        raise ValueError(f"`x0`{which}, {_shown(x0[k])}, is outside `domain`: {how}; start inside.")
-    c = made.sde.covariance.at(x0, 0.0, made.values)
-    least = np.linalg.eigvalsh(c)[:, 0] if np.isfinite(c).all() else np.full(len(x0), np.nan)
-    if not (least >= -1e-12 * np.abs(c).max(initial=0.0)).all():
-        k = int(np.argmin(least))
-        raise ValueError(f"the noise is no covariance at the start {_shown(x0[k])}: C has the eigenvalue {least[k]:g} there.")
-
-
-def _shown(x: Array) -> str:
-    return np.array2string(x[0] if len(x) == 1 else x, precision=6)
+        raise ValueError(f"`x0`{which}, {shown(x0[k])}, is outside `domain`: {how}; start inside.")
+    check_covariance(made.sde, x0, 0.0)
 
 
 def _check_boundary(made: Assembly, domain: Region) -> None:

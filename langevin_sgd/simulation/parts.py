@@ -5,8 +5,8 @@ import itertools
 import os
 import warnings
 from collections.abc import Callable
-from concurrent.futures import Executor
-from typing import TypeVar
+from concurrent.futures import Executor, Future
+from typing import Any, TypeVar
 
 from langevin_sgd.models.arguments import Array
 
@@ -27,7 +27,7 @@ def run_parts(executor: Executor, run: Callable[[Array, int, int], Part], missin
     n_parts = max(1, min(n_paths, getattr(executor, "_max_workers", None) or os.cpu_count() or 1))
     edges = [k * n_paths // n_parts for k in range(n_parts + 1)]
     ranges = list(itertools.pairwise(edges))
-    futures = [executor.submit(run, x0 if len(x0) == 1 else x0[a:b], b - a, first_path + a) for a, b in ranges]
+    futures = [_submitted(executor, run, x0 if len(x0) == 1 else x0[a:b], b - a, first_path + a) for a, b in ranges]
     parts, reason = [], ""
     for (a, b), future in zip(ranges, futures, strict=True):
         try:
@@ -40,3 +40,13 @@ def run_parts(executor: Executor, run: Callable[[Array, int, int], Part], missin
                           f"with first_path={first_path + a}, n_paths={b - a} and the same key.", RuntimeWarning, stacklevel=3)
             parts.append(missing(b - a))
     return parts, reason
+
+
+def _submitted(executor: Executor, run: Callable[[Array, int, int], Part], *arguments: Any) -> Future[Part]:
+    """The future of a part; a pool that broke meanwhile gives one that failed, so that the parts before it are kept."""
+    try:
+        return executor.submit(run, *arguments)
+    except Exception as error:
+        future: Future[Part] = Future()
+        future.set_exception(error)
+        return future

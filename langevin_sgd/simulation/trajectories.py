@@ -16,8 +16,8 @@ from langevin_sgd.models.arguments import Array, finite, numbers, positive, whol
 from langevin_sgd.models.key import Key
 from langevin_sgd.models.sde import SDE
 from langevin_sgd.models.status import Status, attributes
-from langevin_sgd.simulation.assembly import assemble
-from langevin_sgd.simulation.ensemble import NOT_STARTED, initial_states, run_chunks, warn_of_divergence, warn_of_stop
+from langevin_sgd.simulation.assembly import assemble, check_ingredients
+from langevin_sgd.simulation.ensemble import NOT_STARTED, check_covariance, initial_states, run_chunks, warn_of_divergence, warn_of_stop
 from langevin_sgd.simulation.parts import run_parts
 from langevin_sgd.simulation.schemes import EulerMaruyama, Scheme
 
@@ -135,9 +135,11 @@ def simulate(sde: SDE, x0: ArrayLike, t_span: Sequence[float] = (0, 10), dt: flo
     >>> runs.x.shape, round(float(runs.x[:, -1].var()), 1)
     ((4000, 101), 1.0)
     """
+    check_ingredients(sde, scheme, executor)
     start, end = _time_span(t_span)
     h, scheme, key = positive("dt", dt), scheme or EulerMaruyama(), Key.draw(rng)
     states, count = initial_states(x0, sde.dim, n_paths)
+    check_covariance(sde, states, start)
     save = _steps_to_save(start, end, h, t_eval)
     first = whole("first_path", first_path, 0)
     times = start + save * h

@@ -1,0 +1,52 @@
+"""The command line: `langevin-sgd escape`."""
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; 0 if everything agrees that should, 1 if not, 2 if the arguments are wrong, 130 if it was interrupted."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except ValueError as error:
+        print(f"langevin-sgd: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("langevin-sgd", description="How long does SGD stay in a minimum, and does the theory hold?")
+    commands = parser.add_subparsers(required=True, metavar="command")
+    escape = commands.add_parser("escape", help="escape from a sharp and a flat minimum: measured, exact, predicted",
+                                 description="Escape from a sharp and from a flat minimum of equal depth, measured, exact and predicted, under "
+                                 "constant, anisotropic and quadratic noise.  Prints a table; writes pictures and a page.")
+    escape.add_argument("--learning-rate", type=float, default=0.1, metavar="η", help="learning rate of SGD (0.1)")
+    escape.add_argument("--batch-size", type=int, default=1, metavar="B", help="batch size of SGD (1)")
+    escape.add_argument("--interpretation", default="ito", help="ito (default), stratonovich or klimontovich")
+    escape.add_argument("--paths", type=int, default=2000, metavar="N", help="paths of each measurement (2000)")
+    escape.add_argument("--seed", type=int, default=1, help="seed of the random numbers (1)")
+    escape.add_argument("--out", type=Path, default=Path("escape_report"), metavar="FOLDER", help="where to write (escape_report)")
+    escape.set_defaults(run=_escape)
+    return parser
+
+
+def _escape(options: argparse.Namespace) -> int:
+    from langevin_sgd.studies.sharp_flat import sharp_flat
+    from langevin_sgd.studies.sharp_flat_report import write_report
+    from langevin_sgd.studies.sharp_flat_text import study_text
+    start = time.perf_counter()
+    options.out.mkdir(parents=True, exist_ok=True)          # a folder that can't be made is better known before the work
+    study = sharp_flat(options.learning_rate, options.batch_size, options.interpretation, options.paths, options.seed,
+                       say=lambda line: print(line, file=sys.stderr, flush=True))
+    print(study_text(study))
+    seconds = time.perf_counter() - start
+    files = write_report(study, options.out, seconds)
+    print(f"\n{seconds:.0f} s.  Open {files[0]}; beside it are the text, the numbers as CSV, and {len(files) - 3} pictures.")
+    return 130 if study.stopped == "Ctrl-C" else 0 if study.holds else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

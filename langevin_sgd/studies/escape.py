@@ -1,0 +1,354 @@
+"""How long does it take to leave a minimum, and which theory says so?  `escape` and its report."""
+from __future__ import annotations
+
+import dataclasses
+import math
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from langevin_sgd.models.answers import Estimate, Prediction
+from langevin_sgd.models.arguments import positive, whole
+from langevin_sgd.models.key import Key
+from langevin_sgd.models.sde import SDE
+from langevin_sgd.simulation.first_passage import first_passage
+from langevin_sgd.simulation.schemes import EulerMaruyama, Milstein, Scheme
+from langevin_sgd.studies.passage import ACCURACY, Passage
+from langevin_sgd.studies.report_text import escape_table
+from langevin_sgd.theory import exact
+from langevin_sgd.theory.predict import predict
+
+if TYPE_CHECKING:
+    import xarray
+    from matplotlib.figure import Figure
+
+N_PATHS = 2000
+FEWEST_PATHS = 200              # below these, a measurement is not worth its time
+MAX_STEPS = 4 * 10**9           # path-steps for one measurement
+FAR = 4.0                       # standard errors, beside the bias of the step, at which measured and exact disagree
+
+
+@dataclass(frozen=True)
+class Escape:
+    """One escape, measured, computed and predicted.
+
+    Attributes
+    ----------
+    level
+        What was varied: the noise level, or the barrier.
+    passage
+        What was asked.
+    measured, not_measured
+        The simulated mean time, or why there is none.
+    exact, not_exact
+        The exact mean time, or why there is none.
+    predictions
+        The closed forms by name, counted as `passage.counts` says.
+    """
+
+    level: float
+    passage: Passage
+    measured: Estimate | None
+    not_measured: str
+    exact: Estimate | None
+    not_exact: str
+    predictions: dict[str, Prediction]
+
+    @property
+    def reference(self) -> Estimate | None:
+        """The exact time, else the measured one."""
+        return self.exact or self.measured
+
+    def ratio(self, name: str) -> float:
+        """Return a closed form over the reference; NaN without one."""
+        if self.reference is None or not math.isfinite(self.reference.log_value):
+            return math.nan
+        return math.exp(min(self.predictions[name].log_value - self.reference.log_value, 700.0))
+
+    @property
+    def z(self) -> float:
+        """Measured minus exact, in standard errors of the measurement beside the bias of its time step; NaN unless there are both."""
+        if self.measured is None or self.exact is None or not math.isfinite(self.measured.value):
+            return math.nan
+        width = (self.measured.high - self.measured.low) / (2 * _quantile(self.measured.confidence))
+        bias = self.time_step_bias * self.exact.value
+        away = abs(self.measured.value - self.exact.value)
+        return math.copysign(max(0.0, away - bias) / width, self.measured.value - self.exact.value)
+
+    @property
+    def time_step_bias(self) -> float:
+        """An estimate of the relative bias of the time step: half of dt times the rates at minimum and saddle."""
+        if self.measured is None or self.measured.dt is None:
+            return 0.0
+        return 0.5 * ACCURACY * self.measured.dt / self.passage.time_step()
+
+    @property
+    def agrees(self) -> bool | None:
+        """Whether measured and exact agree; None unless there are both."""
+        return None if math.isnan(self.z) else abs(self.z) < FAR
+
+    def holds(self, name: str) -> bool | None:
+        """Return whether a closed form is as near to the exact time as it claims; None if it claims nothing, or there is no exact time."""
+        prediction = self.predictions[name]
+        if self.exact is None or not prediction.applies or prediction.expected_error is None:
+            return None
+        return abs(self.ratio(name) - 1) <= 3 * prediction.expected_error + 1e-6
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a report says of one closed form: at how many of its levels it applies, whether it holds there, and its ratios to the exact time.
+
+    `because` is the reason at the last level at which it applies, or at the last level if it never does.
+    """
+
+    name: str
+    applies: int
+    levels: int
+    holds: bool
+    lowest: float
+    highest: float
+    because: str
+
+    @property
+    def reason(self) -> str:
+        """The first of the reasons."""
+        return self.because.split(";")[0]
+
+    @property
+    def span(self) -> str:
+        """The range of the ratios."""
+        return "no ratio" if math.isnan(self.lowest) else f"{self.lowest:.3g} to {self.highest:.3g}"
+
+    def __str__(self) -> str:
+        if not self.applies:
+            return f"{self.name} does not apply ({self.reason}); ratio {self.span}"
+        where = "" if self.applies == self.levels else f" at {self.applies} of {self.levels} levels"
+        return f"{self.name} applies{where} and {'holds' if self.holds else 'does NOT hold'}; ratio {self.span}"
+
+
+@dataclass(frozen=True)
+class EscapeReport:
+    """Escapes at several levels, side by side: ``print(report)`` is the answer.
+
+    Attributes
+    ----------
+    title, level_name
+        What was asked, and what was varied.
+    escapes
+        One `Escape` for each level.
+    stopped
+        Why the study was cut short, or "".
+    """
+
+    title: str
+    level_name: str
+    escapes: tuple[Escape, ...]
+    stopped: str = ""
+
+    @property
+    def levels(self) -> list[float]:
+        """The levels."""
+        return [e.level for e in self.escapes]
+
+    @property
+    def formulas(self) -> list[str]:
+        """The names of all closed forms in the report."""
+        return list(dict.fromkeys(name for e in self.escapes for name in e.predictions))
+
+    def __iter__(self) -> Iterator[Escape]:
+        return iter(self.escapes)
+
+    def table(self) -> str:
+        """Return the report as text: each time with its interval, and each closed form with its ratio to the exact time."""
+        return escape_table(self)
+
+    def verdicts(self) -> list[str]:
+        """Return in sentences what agrees and what does not."""
+        both = self.compared
+        lines = []
+        if both:
+            worst = max(both, key=lambda e: abs(e.z))
+            word = "agree" if all(e.agrees for e in both) else "DISAGREE"
+            lines.append(f"measured and exact {word} (largest deviation {worst.z:+.1f} standard errors of {len(both)})")
+        return lines + [str(self.verdict_on(name)) for name in self.formulas]
+
+    @property
+    def compared(self) -> list[Escape]:
+        """The escapes that were both measured and computed."""
+        return [e for e in self.escapes if e.agrees is not None]
+
+    def verdict_on(self, name: str) -> Verdict:
+        """Return what the report says of one closed form."""
+        rows = [e for e in self.escapes if name in e.predictions]
+        ratios = [e.ratio(name) for e in rows if not math.isnan(e.ratio(name))]
+        claims = [e for e in rows if e.predictions[name].applies]
+        told = (claims or rows)[-1].predictions[name]
+        return Verdict(name, len(claims), len(rows), all(e.holds(name) is not False for e in claims), min(ratios, default=math.nan),
+                       max(ratios, default=math.nan), told.because)
+
+    @property
+    def holds(self) -> bool:
+        """Whether everything that should agree does."""
+        return all(e.agrees is not False and all(e.holds(name) is not False for name in e.predictions) for e in self.escapes)
+
+    def plot(self) -> Figure:
+        """Draw log time against level: measured points, exact line, closed forms dashed, and their ratios below."""
+        from langevin_sgd.plots.escape import draw_escapes
+        return draw_escapes({"": self})
+
+    def to_xarray(self) -> xarray.Dataset:
+        """Return a Dataset over the levels, with measured and exact times, their intervals, and every closed form."""
+        import xarray
+        nan = math.nan
+        columns: dict[str, list[float]] = {}
+        for name in ("measured", "exact"):
+            found = [getattr(e, name) for e in self.escapes]
+            columns |= {name: [f.value if f else nan for f in found], f"{name}_low": [f.low if f else nan for f in found],
+                        f"{name}_high": [f.high if f else nan for f in found], f"log_{name}": [f.log_value if f else nan for f in found]}
+        for name in self.formulas:
+            forms = [e.predictions.get(name) for e in self.escapes]
+            columns |= {name: [f.value if f else nan for f in forms], f"{name}_applies": [bool(f and f.applies) for f in forms]}
+        first = self.escapes[0]
+        about = {"title": self.title, "counts": first.passage.counts, "clock": "t = learning rate × iterations", "equation": repr(first.passage.sde),
+                 "interpretation": str(first.passage.sde.interpretation)}
+        return xarray.Dataset({k: (self.level_name, v) for k, v in columns.items()}, {self.level_name: self.levels}, about)
+
+    def __str__(self) -> str:
+        return self.table()
+
+    __repr__ = __str__
+
+
+def escape(sde: SDE, start: Any, saddle: Any, end: Any = None, counts: str = "crossing", noise_levels: Sequence[float] | None = None,
+           dt: float | None = None, n_paths: int | None = None, rng: Any = None, *, max_steps: float = MAX_STEPS,
+           progress: bool | None = None) -> EscapeReport:
+    """Measure, compute and predict the time to leave a minimum over a saddle.
+
+    Parameters
+    ----------
+    sde
+        The equation.
+    start, saddle
+        The minimum and the saddle: numbers, arrays (d,), or `CriticalPoint`.
+    end
+        Where an escape has arrived: the next minimum, found if None.
+    counts
+        "crossing": from start to end.  "reaching": from start to the saddle, which takes half as long.
+    noise_levels
+        Values of the number that the noise strength is given by (temperature, learning rate or strength); None: the equation as it is.
+    dt
+        The time step; if None, one whose bias is about half a per cent.
+    n_paths
+        Number of paths of each measurement, 2000 if None; fewer where `max_steps` would not do, and none where it is hopeless.
+    rng
+        As for `simulate`; each level has a key of its own.
+    max_steps
+        Path-steps for each measurement.
+    progress
+        As for `simulate`.
+
+    Returns
+    -------
+    EscapeReport
+        Measured with interval, exact (in one dimension, and where the component that moves is an equation by itself), and every closed
+        form with its ratio to the exact time and its regime.
+
+    Examples
+    --------
+    >>> import langevin_sgd as ls
+    >>> sde = ls.langevin(ls.landscapes.double_well(), temperature=0.1)
+    >>> report = ls.escape(sde, -1.0, 0.0, noise_levels=[0.05, 0.1], n_paths=500, rng=1)
+    >>> report.escapes[1].exact.value, report.holds
+    (66.26862..., True)
+    """
+    key = Key.draw(rng)
+    levels, name = _levels(sde, noise_levels)
+    passages = [Passage.of(_at_level(sde, name, level), start, saddle, end, counts) for level in levels]
+    return escapes(passages, levels, name, title=f"escape from {passages[0]}: {sde!r}", dt=dt, n_paths=n_paths, key=key,
+                   max_steps=max_steps, progress=progress)
+
+
+def escapes(passages: Sequence[Passage], levels: Sequence[float], level_name: str, *, title: str, key: Key, dt: float | None = None,
+            n_paths: int | None = None, max_steps: float = MAX_STEPS, measure: Sequence[bool] | None = None,
+            progress: bool | None = None) -> EscapeReport:
+    """Return the report on given passages, one for each level; `measure` says where to simulate.
+
+    On Ctrl-C, the report holds the levels that are done.
+    """
+    count = whole("n_paths", N_PATHS if n_paths is None else n_paths)
+    step = None if dt is None else positive("dt", dt)
+    rows: list[Escape] = []
+    stopped = ""
+    for k, (passage, level) in enumerate(zip(passages, levels, strict=True)):
+        computed, not_exact = _exact(passage)
+        predictions = _predictions(passage)
+        measured, reason = None, "not asked for"
+        if measure is None or measure[k]:
+            expected = computed.value if computed else min((p.value for p in predictions.values()), default=math.nan)
+            measured, reason, stopped = _measured(passage, expected, step, count, key.spawn(k), max_steps, progress)
+        rows.append(Escape(float(level), passage, measured, reason, computed, not_exact, predictions))
+        if stopped == "Ctrl-C":
+            break
+    return EscapeReport(title, level_name, tuple(rows), stopped)
+
+
+def _measured(passage: Passage, expected: float, dt: float | None, n_paths: int, key: Key, max_steps: float,
+              progress: bool | None) -> tuple[Estimate | None, str, str]:
+    """The measured time, or why there is none, and why the run was cut short."""
+    step = dt or passage.time_step()
+    affordable = int(max_steps * step / expected) if math.isfinite(expected) and expected > 0 else 0 if expected == math.inf else n_paths
+    if affordable < FEWEST_PATHS:
+        return None, f"{FEWEST_PATHS} paths would take more than {max_steps:.1g} steps; this is for rare-event methods", ""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="stopped by")         # said in the report
+        ends = first_passage(passage.sde, passage.start if passage.sde.dim > 1 else float(passage.start[0]), passage.domain(), dt=step,
+                             n_paths=min(n_paths, affordable), max_steps=4 * max_steps, scheme=_scheme(passage.sde), rng=key,
+                             progress=progress)
+    return ends.mean(), "", ends.stopped
+
+
+def _scheme(sde: SDE) -> Scheme:
+    """Milstein's scheme where the noise depends on the state and allows it, else Euler's."""
+    slope = sde.covariance.milstein_slope()
+    return EulerMaruyama() if slope is None or sde.covariance.is_constant else Milstein()
+
+
+def _exact(passage: Passage) -> tuple[Estimate | None, str]:
+    """The exact time, or why there is none."""
+    line = passage.along_axis()
+    if line is None:
+        return None, "in more than one dimension, and no component that moves is an equation by itself"
+    if line.sde.depends_on_time:
+        return None, "the equation depends on time"
+    return exact.mean_passage_time(line.sde, float(line.start[0]), line.domain()), ""
+
+
+def _predictions(passage: Passage) -> dict[str, Prediction]:
+    """The closed forms, halved where the clock stops at the saddle."""
+    points = [x if passage.sde.dim > 1 else float(x[0]) for x in (passage.start, passage.saddle)]
+    found = predict(passage.sde, *points) if not passage.sde.depends_on_time else {}
+    if passage.counts == "crossing":
+        return found
+    return {name: dataclasses.replace(p, log_value=p.log_value - math.log(2), because=p.because + "; halved, for reaching the saddle")
+            for name, p in found.items()}
+
+
+def _levels(sde: SDE, noise_levels: Sequence[float] | None) -> tuple[list[float], str]:
+    name = next(n for n in ("temperature", "learning_rate", "strength") if getattr(sde.strength, n) is not None)
+    if noise_levels is None:
+        return [getattr(sde.strength, name)], name
+    levels = [positive("noise_levels", level) for level in np.atleast_1d(np.asarray(noise_levels, dtype=float))]
+    return levels, name
+
+
+def _at_level(sde: SDE, name: str, level: float) -> SDE:
+    return sde.replace(**{name: level})
+
+
+def _quantile(confidence: float) -> float:
+    from scipy.special import ndtri
+    return float(ndtri((1 + confidence) / 2))

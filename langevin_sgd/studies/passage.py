@@ -1,0 +1,149 @@
+"""What counts as an escape: where a path starts, which saddle it crosses, and where it has arrived."""
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from langevin_sgd.models.arguments import Array, one_of, state
+from langevin_sgd.models.landscape import CriticalPoint
+from langevin_sgd.models.region import HalfSpace, Interval, Region
+from langevin_sgd.models.roots import roots_between
+from langevin_sgd.models.sde import SDE
+
+REACH = 6.0             # how far beyond the saddle the next minimum is sought, in distances from start to saddle
+ACCURACY = 0.01         # the default step, over the sum of the curvatures at minimum and saddle: the bias is about half of this
+
+
+@dataclass(frozen=True, eq=False)
+class Passage:
+    """One escape of one equation.
+
+    Attributes
+    ----------
+    sde
+        The equation.
+    start, saddle, end
+        Points (d,): the minimum, the saddle, and the next minimum (or, where the loss falls for ever, where it is back at its height at
+        the start).
+    counts
+        "crossing": the time to the end.  "reaching": the time to the saddle, half as long.
+    """
+
+    sde: SDE
+    start: Array
+    saddle: Array
+    end: Array
+    counts: str
+
+    @classmethod
+    def of(cls, sde: SDE, start: Any, saddle: Any, end: Any = None, counts: str = "crossing") -> Passage:
+        """Return the passage between points, or critical points, of an equation; `end` is found if None."""
+        one_of("counts", counts, ("crossing", "reaching"))
+        m, s = (state(name, _position(x), sde.dim) for name, x in (("start", start), ("saddle", saddle)))
+        if np.array_equal(m, s):
+            raise ValueError("`start` and `saddle` are the same point; give the minimum to leave and the saddle to leave it over.")
+        e = state("end", _position(end), sde.dim) if end is not None else _next_minimum(sde, m, s)
+        return cls(sde, m, s, e, counts)
+
+    @property
+    def target(self) -> Array:
+        """Where the clock stops."""
+        return self.end if self.counts == "crossing" else self.saddle
+
+    @property
+    def axis(self) -> int | None:
+        """The one component in which start, saddle and end differ, if that is so."""
+        moving = np.flatnonzero((self.saddle != self.start) | (self.end != self.start))
+        return int(moving[0]) if len(moving) == 1 else None
+
+    def domain(self) -> Region:
+        """Return the region that the escape leaves: up to the target, or the plane through it across the way."""
+        if self.sde.dim == 1:
+            return _interval(float(self.start[0]), float(self.target[0]))
+        way = self.target - self.start
+        normal = way / np.linalg.norm(way)
+        return HalfSpace(normal, float(normal @ self.target), label="end" if self.counts == "crossing" else "saddle")
+
+    def along_axis(self) -> Passage | None:
+        """Return the same passage in one dimension, if the component that moves is an equation by itself."""
+        if self.sde.dim == 1:
+            return self
+        part = self.sde.component(self.axis) if self.axis is not None else None
+        if part is None:
+            return None
+        k = self.axis
+        return Passage(part, self.start[[k]], self.saddle[[k]], self.end[[k]], self.counts)
+
+    def with_sde(self, sde: SDE) -> Passage:
+        """Return the same passage of another equation."""
+        return Passage(sde, self.start, self.saddle, self.end, self.counts)
+
+    def time_step(self) -> float:
+        """Return a time step whose bias is half a per cent: what a step changes is of the order of dt times the curvatures."""
+        rates = [_steepness(self.sde, x) for x in (self.start, self.saddle)]
+        step = ACCURACY / sum(rates)
+        return float(f"{step:.1e}")
+
+    def __str__(self) -> str:
+        points = [np.array2string(x if len(x) > 1 else x[0], precision=4) for x in (self.start, self.saddle, self.end)]
+        return (f"{points[0]} over {points[1]} to {points[2]}" if self.counts == "crossing" else f"{points[0]} to the saddle {points[1]}")
+
+
+def _position(x: Any) -> Any:
+    return x.x if isinstance(x, CriticalPoint) else x
+
+
+def _interval(start: float, target: float) -> Interval:
+    return Interval(high=target) if target > start else Interval(low=target)
+
+
+def _steepness(sde: SDE, x: Array) -> float:
+    """The largest rate at which the drift changes about a point, by central differences; a corner counts by its slope on either side."""
+    step = 1e-4 * max(1.0, float(np.abs(x).max()))
+    columns = []
+    for k in range(sde.dim):
+        shift = step * np.eye(sde.dim)[k]
+        b = sde.evaluate(sde.ito_drift_field, np.array([x - shift, x + shift]))
+        columns.append((b[1] - b[0]) / (2 * step))
+    return max(float(np.abs(np.linalg.eigvals(np.array(columns))).max()), 1e-3)
+
+
+def _next_minimum(sde: SDE, start: Array, saddle: Array) -> Array:
+    """The minimum beyond the saddle; where there is none, the place where the loss is back at its height at the start."""
+    if sde.dim > 1:
+        return _downhill(sde, start, saddle)
+    m, s = float(start[0]), float(saddle[0])
+    way = math.copysign(1.0, s - m)
+    first, last = s + way * 1e-6 * abs(s - m), s + way * REACH * abs(s - m)
+    low, high = min(first, last), max(first, last)
+
+    def outward(x: Any) -> Array:
+        return way * sde.evaluate(sde.drift_field, np.asarray(x, float)[..., None])[..., 0]
+
+    zeros = roots_between(outward, low, high, sde.kinks(low, high))
+    if zeros:
+        return np.array([min(zeros, key=lambda x: abs(x - s))])
+    if sde.landscape is not None:
+        loss = sde.landscape
+        level = roots_between(lambda x: loss(x) - loss(m), low, high)
+        if level:
+            return np.array([min(level, key=lambda x: abs(x - s))])
+    raise ValueError(f"no minimum was found beyond the saddle {s:g}; give `end`, where an escape has arrived.")
+
+
+def _downhill(sde: SDE, start: Array, saddle: Array) -> Array:
+    """Where the drift leads from just beyond the saddle."""
+    from scipy.integrate import solve_ivp
+
+    def flow(_: float, x: Array) -> Array:
+        return sde.evaluate(sde.drift_field, x[None])[0]
+
+    beyond = saddle + 1e-3 * (saddle - start)
+    path = solve_ivp(flow, (0.0, 200.0 / _steepness(sde, saddle)), beyond, method="LSODA", rtol=1e-10, atol=1e-12)
+    end = path.y[:, -1]
+    if not np.isfinite(end).all() or np.linalg.norm(flow(0.0, end)) > 1e-6 * np.linalg.norm(saddle - start):
+        raise ValueError(f"no minimum was found downhill of the saddle {saddle.tolist()}; give `end`, where an escape has arrived.")
+    return np.where(np.abs(end) < 1e-9 * np.linalg.norm(saddle - start), 0.0, end)
