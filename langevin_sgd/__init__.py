@@ -11,8 +11,8 @@ from langevin_sgd.simulation.first_passage import first_passage
 from langevin_sgd.simulation.passage_times import FirstPassage
 from langevin_sgd.simulation.schemes import EulerMaruyama, Milstein
 from langevin_sgd.simulation.trajectories import Trajectories, simulate
-from langevin_sgd.theory import exact
 from langevin_sgd.studies.escape import Escape, EscapeReport, escape
+from langevin_sgd.theory import exact
 from langevin_sgd.theory.predict import predict
 
 __all__ = [

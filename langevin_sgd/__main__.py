@@ -21,8 +21,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("langevin-sgd", description="How long does SGD stay in a minimum, and does the theory hold?")
     commands = parser.add_subparsers(required=True, metavar="command")
     escape = commands.add_parser("escape", help="escape from a sharp and a flat minimum: measured, exact, predicted",
-                                 description="Escape from a sharp and from a flat minimum of equal depth, measured, exact and predicted, under "
-                                 "constant, anisotropic and quadratic noise.  Prints a table; writes pictures and a page.")
+                                 description="Escape from a sharp and from a flat minimum of equal depth, measured, exact and predicted, "
+                                 "under constant, anisotropic and quadratic noise.  Prints a table; writes pictures and a page.")
     escape.add_argument("--learning-rate", type=float, default=0.1, metavar="η", help="learning rate of SGD (0.1)")
     escape.add_argument("--batch-size", type=int, default=1, metavar="B", help="batch size of SGD (1)")
     escape.add_argument("--interpretation", default="ito", help="ito (default), stratonovich or klimontovich")

@@ -5,11 +5,15 @@ prove that the arrays do not overlap, that nothing in the body can raise, and th
 """
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 from llvmlite import ir
 from numba import float64, int64, types, uint64
 from numba.core import cgutils
+from numba.core.compiler_lock import global_compiler_lock
+from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
 LANES = 64      # eight AVX-512 registers for each variable: 16 lanes leave latency exposed, 256 spill the first-level cache
@@ -21,6 +25,24 @@ _ARITHMETIC: dict[str, Any] = {"fastmath": {"contract", "nsz"}, "error_model": "
 LANE: dict[str, Any] = {**_ARITHMETIC, "forceinline": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 CALLED_BY_ADDRESS: dict[str, Any] = {**_ARITHMETIC, "no_cpython_wrapper": True}
 CALLED_FROM_PYTHON: dict[str, Any] = _ARITHMETIC
+
+_OWN_SUBROUTINES: dict[Any, Any] = {}
+
+
+@contextlib.contextmanager
+def own_subroutines() -> Iterator[None]:
+    """Compile with subroutines of our own for what Numba supplies as Python, such as ``x**3``.
+
+    Numba keeps one copy of these for the whole process, with the arithmetic of whoever came first: whether multiply-adds fuse, and so
+    the last bit of a path, would depend on what else the process has compiled.
+    """
+    context = cpu_target.target_context
+    with global_compiler_lock:
+        everybodys, context.cached_internal_func = context.cached_internal_func, _OWN_SUBROUTINES
+        try:
+            yield
+        finally:
+            context.cached_internal_func = everybodys
 
 
 def _stack_memory(element: Any) -> Any:

@@ -21,7 +21,7 @@ from numba import carray, float64, njit, types
 
 from langevin_sgd.core import schemes
 from langevin_sgd.core.elementary import exp2_below_zero
-from langevin_sgd.core.lanes import CALLED_BY_ADDRESS, LANES, wide_vectors
+from langevin_sgd.core.lanes import CALLED_BY_ADDRESS, LANES, own_subroutines, wide_vectors
 from langevin_sgd.core.user_functions import compiled_for_lanes
 
 MINUS_TWO_IN_BITS = -2 * math.log2(math.e)      # exp(-2 x) = 2^(MINUS_TWO_IN_BITS x)
@@ -112,7 +112,8 @@ def compile_step(model: StepModel) -> Any:
     scope |= dict(layout(model.dim), LANES=LANES, math=math, carray=carray, exp2_below_zero=exp2_below_zero, wide_vectors=wide_vectors,
                   euler_maruyama=schemes.euler_maruyama, milstein=schemes.milstein)
     exec(step_source(model), scope)
-    return njit(STEP.signature, **CALLED_BY_ADDRESS)(scope["step"])
+    with own_subroutines():
+        return njit(STEP.signature, **CALLED_BY_ADDRESS)(scope["step"])
 
 
 def step_source(model: StepModel) -> str:

@@ -39,7 +39,7 @@ class Estimate:
     >>> import langevin_sgd as ls
     >>> sde = ls.langevin(ls.landscapes.double_well(), temperature=0.1)
     >>> ls.exact.mean_passage_time(sde, -1.0, ls.Interval(high=0.0))
-    30.8213024727 ± 3.1e-09 (exact, any interpretation)
+    30.8213024727 ± ... (quadrature, Itô)
     """
 
     value: float

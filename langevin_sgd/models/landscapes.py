@@ -8,7 +8,8 @@ from langevin_sgd.models.landscape import Landscape
 PIECEWISE_SADDLE = "sqrt(2*barrier*(1/curvature + 1/saddle_curvature))"
 PIECEWISE_JOIN = f"{PIECEWISE_SADDLE}*saddle_curvature/(curvature + saddle_curvature)"
 
-__all__ = ["PIECEWISE_JOIN", "PIECEWISE_SADDLE", "double_well", "mirrored_parabola", "mueller_brown", "piecewise_quadratic", "quadratic", "sharp_flat", "three_hole",
+__all__ = ["PIECEWISE_JOIN", "PIECEWISE_SADDLE", "double_well", "mirrored_parabola", "mueller_brown", "piecewise_quadratic", "quadratic",
+           "sharp_flat", "three_hole",
            "tilted_cosine"]
 
 

@@ -30,7 +30,9 @@ class EscapeLike(Protocol):
 class ReportLike(Protocol):
     """What is drawn of a report."""
 
-    level_name: str
+    @property
+    def level_name(self) -> str:
+        """What was varied."""
 
     @property
     def escapes(self) -> Sequence[Any]:
@@ -62,8 +64,8 @@ def draw_escapes(reports: Mapping[str, ReportLike], *, title: str = "", formulas
     figure = Figure(figsize=(6.4, 5.6), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[2.2, 1])
     names = list(formulas) if formulas is not None else list(dict.fromkeys(n for r in reports.values() for n in r.formulas))
-    for colour, (label, report) in zip(COLOURS, reports.items(), strict=False):
-        _draw_times(above, report, label, colour, names)
+    for colour, report in zip(COLOURS, reports.values(), strict=False):
+        _draw_times(above, report, colour, names)
         _draw_ratios(below, report, colour, names)
     level = next(iter(reports.values())).level_name.replace("_", " ")
     tidy(above, y="log₁₀ mean time")
@@ -88,7 +90,8 @@ def draw_occupancy(occupancies: Mapping[str, Any], *, ax: Axes | None = None, ti
     ax = new_axes(ax, (6.4, 3.8))
     for colour, (label, o) in zip(COLOURS, occupancies.items(), strict=False):
         ax.plot(o.levels, o.exact, color=colour, label=f"{label}: exact density", **EXACT)
-        ax.plot(o.levels, o.from_times, "s", color=colour, markersize=4, markerfacecolor="none", label=f"{label}: ratio of exact escape times")
+        ax.plot(o.levels, o.from_times, "s", color=colour, markersize=4, markerfacecolor="none",
+                label=f"{label}: ratio of exact escape times")
         ax.plot(o.levels, o.three_factor, color=colour, linestyle=DASHES[0], label=f"{label}: three-factor formula", **PREDICTED)
         name = o.level_name
     ax.set_ylim(0, 1)
@@ -96,7 +99,7 @@ def draw_occupancy(occupancies: Mapping[str, Any], *, ax: Axes | None = None, ti
     return tidy(ax, x=name, y="probability of the flat minimum", title=title)
 
 
-def _draw_times(ax: Axes, report: ReportLike, label: str, colour: str, names: Sequence[str]) -> None:
+def _draw_times(ax: Axes, report: ReportLike, colour: str, names: Sequence[str]) -> None:
     found = [e for e in report.escapes if e.measured is not None and math.isfinite(e.measured.value)]
     if found:
         values = [math.log10(e.measured.value) for e in found]

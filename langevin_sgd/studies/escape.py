@@ -18,7 +18,7 @@ from langevin_sgd.simulation.first_passage import first_passage
 from langevin_sgd.simulation.schemes import EulerMaruyama, Milstein, Scheme
 from langevin_sgd.studies.passage import ACCURACY, Passage
 from langevin_sgd.studies.report_text import escape_table
-from langevin_sgd.theory import exact
+from langevin_sgd.theory.exact import QuadratureError, mean_passage_time
 from langevin_sgd.theory.predict import predict
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class Escape:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a report says of one closed form: at how many of its levels it applies, whether it holds there, and its ratios to the exact time.
+    """What a report says of one closed form: at how many levels it applies, whether it holds there, and its ratios to the exact time.
 
     `because` is the reason at the last level at which it applies, or at the last level if it never does.
     """
@@ -213,8 +213,8 @@ class EscapeReport:
             forms = [e.predictions.get(name) for e in self.escapes]
             columns |= {name: [f.value if f else nan for f in forms], f"{name}_applies": [bool(f and f.applies) for f in forms]}
         first = self.escapes[0]
-        about = {"title": self.title, "counts": first.passage.counts, "clock": "t = learning rate × iterations", "equation": repr(first.passage.sde),
-                 "interpretation": str(first.passage.sde.interpretation)}
+        about = {"title": self.title, "counts": first.passage.counts, "clock": "t = learning rate × iterations",
+                 "equation": repr(first.passage.sde), "interpretation": str(first.passage.sde.interpretation)}
         return xarray.Dataset({k: (self.level_name, v) for k, v in columns.items()}, {self.level_name: self.levels}, about)
 
     def __str__(self) -> str:
@@ -324,7 +324,12 @@ def _exact(passage: Passage) -> tuple[Estimate | None, str]:
         return None, "in more than one dimension, and no component that moves is an equation by itself"
     if line.sde.depends_on_time:
         return None, "the equation depends on time"
-    return exact.mean_passage_time(line.sde, float(line.start[0]), line.domain()), ""
+    try:
+        return mean_passage_time(line.sde, float(line.start[0]), line.domain()), ""
+    except QuadratureError as error:                # what it reached is worth more than nothing, and its interval says how much
+        return error.estimate, str(error)
+    except ValueError as error:
+        return None, f"no exact value: {error}"
 
 
 def _predictions(passage: Passage) -> dict[str, Prediction]:
@@ -346,7 +351,8 @@ def _levels(sde: SDE, noise_levels: Sequence[float] | None) -> tuple[list[float]
 
 
 def _at_level(sde: SDE, name: str, level: float) -> SDE:
-    return sde.replace(**{name: level})
+    values: dict[str, Any] = {name: level}
+    return sde.replace(**values)
 
 
 def _quantile(confidence: float) -> float:

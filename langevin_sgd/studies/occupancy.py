@@ -10,7 +10,7 @@ import numpy as np
 from langevin_sgd.models.arguments import Array
 from langevin_sgd.models.region import Interval
 from langevin_sgd.models.sde import SDE
-from langevin_sgd.theory import exact
+from langevin_sgd.theory.exact import mean_passage_time, stationary_density
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,9 +54,9 @@ def _occupancy(sde: SDE) -> tuple[float, float, float]:
     points = sde.landscape.critical_points()
     first, second = sorted((p for p in points if p.index == 0), key=lambda p: p.x)
     saddle = next(p for p in points if p.index == 1)
-    density = exact.stationary_density(sde)
-    there = exact.mean_passage_time(sde, first.x, Interval(high=second.x))
-    back = exact.mean_passage_time(sde, second.x, Interval(low=first.x))
+    density = stationary_density(sde)
+    there = mean_passage_time(sde, first.x, Interval(high=second.x))
+    back = mean_passage_time(sde, second.x, Interval(low=first.x))
     log_ratio = back.log_value - there.log_value
     strength = 2 * sde.diffusion(first.x)
     three_factor = 0.5 * math.log(first.hessian / second.hessian) - 2 * (second.value - first.value) / strength

@@ -71,10 +71,10 @@ class Passage:
         """Return the same passage in one dimension, if the component that moves is an equation by itself."""
         if self.sde.dim == 1:
             return self
-        part = self.sde.component(self.axis) if self.axis is not None else None
-        if part is None:
-            return None
         k = self.axis
+        part = self.sde.component(k) if k is not None else None
+        if part is None or k is None:
+            return None
         return Passage(part, self.start[[k]], self.saddle[[k]], self.end[[k]], self.counts)
 
     def with_sde(self, sde: SDE) -> Passage:

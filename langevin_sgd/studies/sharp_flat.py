@@ -180,10 +180,14 @@ def _occupancy(settings: Settings, temperature: float) -> Occupancy:
 
 
 def _held_equal(strength: float, temperature: float) -> dict[str, str]:
-    return {"depth": "0, both minima", "barrier": f"scanned, {MEASURED[0]:g} to {MEASURED[-1]:g} × ε σ_g / 2 measured, "
-            f"{COMPUTED[0]:g} to {COMPUTED[-1]:g} computed (ε σ_g / 2 = {temperature:g})", "curvature of the saddle": f"−{SADDLE_CURVATURE:g}",
-            "ε = learning rate / batch size": f"{strength:g}", "σ_g": f"{SIGMA_G:g}",
-            "σ_H": f"{SIGMA_H:g} in the flat well; in the sharp one × H or × H², as said", "differs: curvature H": f"sharp {SHARP:g}, flat {FLAT:g}"}
+    return {"depth": "0, both minima",
+            "barrier": f"scanned, {MEASURED[0]:g} to {MEASURED[-1]:g} × ε σ_g / 2 measured, "
+                       f"{COMPUTED[0]:g} to {COMPUTED[-1]:g} computed (ε σ_g / 2 = {temperature:g})",
+            "curvature of the saddle": f"−{SADDLE_CURVATURE:g}",
+            "ε = learning rate / batch size": f"{strength:g}",
+            "σ_g": f"{SIGMA_G:g}",
+            "σ_H": f"{SIGMA_H:g} in the flat well; in the sharp one × H or × H², as said",
+            "differs: curvature H": f"sharp {SHARP:g}, flat {FLAT:g}"}
 
 
 def _aligned(_: Landscape, __: float, ___: float) -> Noise:
@@ -221,7 +225,8 @@ def _quadratic_kinds() -> Iterator[Kind]:
 
 KINDS: tuple[Kind, ...] = (
     Kind("constant", "C = σ_g", None, lambda *_: Constant(SIGMA_G), joint=True),
-    Kind("anisotropic, along the way out", f"C = diag({2 * ASPECT / (1 + ASPECT):g}, {2 / (1 + ASPECT):g}) σ_g", None, _aligned, transverse=True),
+    Kind("anisotropic, along the way out", f"C = diag({2 * ASPECT / (1 + ASPECT):g}, {2 / (1 + ASPECT):g}) σ_g", None, _aligned,
+         transverse=True),
     Kind("isotropic, of equal trace", "C = σ_g I", None, lambda *_: Constant(SIGMA_G), transverse=True),
     Kind("anisotropic, turned by 45°", "C = R diag R^T: measured, no exact value", None, _rotated, transverse=True),
     *_quadratic_kinds(),

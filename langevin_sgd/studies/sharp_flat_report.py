@@ -6,7 +6,7 @@ import platform
 import re
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from langevin_sgd.plots.escape import draw_escapes, draw_occupancy
 from langevin_sgd.studies import sharp_flat_text as text
@@ -26,16 +26,18 @@ def write_report(study: SharpFlat, folder: Path, seconds: float) -> list[Path]:
     occupied = {case.kind.name: case.occupancy for case in study if case.occupancy is not None}
     if occupied:
         axes = draw_occupancy(occupied, title="How often SGD is in the flat minimum")
-        pictures["occupancy"] = _png(axes.figure)
-    files = {folder / "escape.html": _page(study, pictures, seconds).encode(), folder / "escape.txt": (text.study_text(study) + "\n").encode(),
-             folder / "escape.csv": text.csv_text(study).encode(), **{folder / f"{name}.png": data for name, data in pictures.items()}}
+        pictures["occupancy"] = _png(cast("Figure", axes.figure))
+    files = {folder / "escape.html": _page(study, pictures, seconds).encode(),
+             folder / "escape.txt": (text.study_text(study) + "\n").encode(),
+             folder / "escape.csv": text.csv_text(study).encode(),
+             **{folder / f"{name}.png": data for name, data in pictures.items()}}
     for path, data in files.items():
         path.write_bytes(data)
     return list(files)
 
 
 def _escape_figure(case: Case) -> Figure:
-    return draw_escapes({well: report for well, report in case.reports.items()}, title=f"{case.kind.name}: {case.kind.formula}")
+    return draw_escapes(case.reports, title=f"{case.kind.name}: {case.kind.formula}")
 
 
 def _page(study: SharpFlat, pictures: dict[str, bytes], seconds: float) -> str:
@@ -46,8 +48,8 @@ def _page(study: SharpFlat, pictures: dict[str, bytes], seconds: float) -> str:
     verdict, _, rest = text.conclusion(study).partition("\n")
     sections.append(("What follows", rest, None))
     footer = (f"langevin_sgd {version('langevin_sgd')}, numba {version('numba')}, numpy {version('numpy')}, Python "
-              f"{platform.python_version()} on {platform.machine()}; {study.key}; {seconds:.0f} s.  Points: Monte Carlo with 95 % intervals; "
-              "solid: exact; dashed: closed forms, faint where they do not apply.")
+              f"{platform.python_version()} on {platform.machine()}; {study.key}; {seconds:.0f} s.  Points: Monte Carlo with 95 % "
+              "intervals; solid: exact; dashed: closed forms, faint where they do not apply.")
     return page("Escape from a sharp and from a flat minimum", verdict, sections, footer)
 
 

@@ -20,8 +20,8 @@ def study_text(study: SharpFlat) -> str:
 def header(study: SharpFlat) -> str:
     """Return what was asked, and what is held equal."""
     lines = ["Escape from a sharp and from a flat minimum", "",
-             f"dw = −∇L dt + sqrt(ε C) dW, read as {study.interpretation}; t = learning rate × iterations.  Full crossing: from the minimum,",
-             "over the saddle, to where the loss is back at its height at the minimum; reaching the saddle takes half of that.", "",
+             f"dw = −∇L dt + sqrt(ε C) dW, read as {study.interpretation}; t = learning rate × iterations.  Full crossing: from",
+             "the minimum over the saddle to where the loss is back at its height at the minimum; reaching the saddle takes half.", "",
              "Held equal:", *(f"  {line}" for line in aligned([[k, v] for k, v in study.held_equal.items()], gap="   "))]
     return "\n".join(lines)
 
@@ -74,8 +74,8 @@ def occupancy_text(study: SharpFlat) -> str:
             continue
         o = case.occupancy
         every = max(1, len(o.levels) // BARRIERS_SHOWN)
-        for k in range(0, len(o.levels), every):
-            rows.append([case.kind.name, f"{o.levels[k]:.3g}", f"{o.exact[k]:.4f}", f"{o.from_times[k]:.4f}", f"{o.three_factor[k]:.4f}"])
+        rows += [[case.kind.name, f"{o.levels[k]:.3g}", f"{o.exact[k]:.4f}", f"{o.from_times[k]:.4f}", f"{o.three_factor[k]:.4f}"]
+                 for k in range(0, len(o.levels), every)]
     if len(rows) == 1:
         return ""
     return "\n".join(["== How often SGD is in the flat minimum, in a landscape with both wells", *aligned(rows)])
@@ -88,8 +88,8 @@ def conclusion(study: SharpFlat) -> str:
     for case in study:
         ratios = [case.ratio(e.level)[1] for e in case.reports["sharp"] if e.exact]
         if len(ratios) > 1:
-            lines.append(f"- {case.kind.name}: leaving the flat minimum takes {ratios[0]:.2f} to {ratios[-1]:.3g} times as long (exact, lowest to "
-                         "highest barrier)")
+            lines.append(f"- {case.kind.name}: leaving the flat minimum takes {ratios[0]:.2f} to {ratios[-1]:.3g} times as long (exact, "
+                         "lowest to highest barrier)")
     if study.stopped:
         lines.append(f"Stopped by {study.stopped}: what is missing was not reached.")
     return "\n".join(lines)

@@ -177,3 +177,29 @@ def test_processes_of_either_kind_and_a_new_interpreter_give_the_same_bits(tmp_p
         here.append(digest(ends.time, ends.exit_point, ends.label_index))
     here.append(digest(ls.simulate(sde, x0, (0, 1), H, N, scheme=scheme, rng=KEY).x))
     assert [line[1] for line in there] == 3 * here
+
+
+POWERS = """
+import hashlib, sys
+import numba
+import langevin_sgd as ls
+
+@numba.njit(error_model="numpy")
+def cube(x, n):
+    return x**n
+
+if "first" in sys.argv:
+    cube(2.0, 3)
+sde = ls.SDE("x - x**3", ls.noise.Expression("1 + x**2/2"), 0.5)
+print(hashlib.sha256(ls.simulate(sde, -1.0, (0, 1), 0.02, 300, rng=7).x.tobytes()).hexdigest())
+"""
+
+
+def test_what_else_the_process_has_compiled_changes_no_bit(tmp_path):
+    """Numba compiles its own integer power once for the process, with the arithmetic of whoever comes first."""
+    script = tmp_path / "powers.py"
+    script.write_text(POWERS)
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    digests = {subprocess.run([sys.executable, str(script), *arguments], capture_output=True, text=True, check=True, env=env).stdout
+               for arguments in ((), ("first",))}
+    assert len(digests) == 1

@@ -133,7 +133,8 @@ def cold_start(rounds: int) -> list[Line]:
     for name, call in calls.items():
         seconds = []
         for k in range(rounds + 1):
-            code = f"import langevin_sgd as ls, time\nsde = ls.langevin(ls.Landscape('x**4/4 - x**2/2 + {k}*x/1000'), 0.25)\n{call}\nprint(time.time())"
+            code = ("import langevin_sgd as ls, time\n"
+                    f"sde = ls.langevin(ls.Landscape('x**4/4 - x**2/2 + {k}*x/1000'), 0.25)\n{call}\nprint(time.time())")
             start = time.time()
             seconds.append(float(_python(code)) - start)
         lines.append(Line(f"new process, new drift, kernels cached: first result of {name}", float(np.median(seconds[1:])), 1.5, unit="s"))
