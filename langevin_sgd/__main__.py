@@ -44,7 +44,8 @@ def _escape(options: argparse.Namespace) -> int:
     print(study_text(study))
     seconds = time.perf_counter() - start
     files = write_report(study, options.out, seconds)
-    print(f"\n{seconds:.0f} s.  Open {files[0]}; beside it are the text, the numbers as CSV, and {len(files) - 3} pictures.")
+    pictures = sum(path.suffix == ".png" for path in files)
+    print(f"\n{seconds:.0f} s.  Open {files[0]}; beside it are the text, the numbers as CSV, and {pictures} pictures.")
     return 130 if study.stopped == "Ctrl-C" else 0 if study.holds else 1
 
 

@@ -1,6 +1,7 @@
 """Escape times: log time against barrier or noise, with closed forms and their ratios to the exact time."""
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DECADES = 1 / math.log(10)
+WIDE = 4.0              # range of ratios beyond which they are drawn on a logarithmic axis
 
 
 class EscapeLike(Protocol):
@@ -71,8 +73,9 @@ def draw_escapes(reports: Mapping[str, ReportLike], *, title: str = "", formulas
     tidy(above, y="log₁₀ mean time")
     tidy(below, x=level, y="ratio to exact")
     below.axhline(1.0, color="black", linewidth=0.8)
-    below.set_yscale("log")
-    _plain_ticks(below)
+    if below.get_ylim()[1] / max(below.get_ylim()[0], 1e-300) > WIDE:
+        below.set_yscale("log")
+        _plain_ticks(below)
     above.legend(handles=_legend(reports, names), fontsize=8, frameon=False, loc="best")
     if title:
         figure.suptitle(title, fontsize=11, x=0.02, ha="left")
@@ -97,6 +100,30 @@ def draw_occupancy(occupancies: Mapping[str, Any], *, ax: Axes | None = None, ti
     ax.set_ylim(0, 1)
     ax.legend(fontsize=8, frameon=False)
     return tidy(ax, x=name, y="probability of the flat minimum", title=title)
+
+
+def draw_comparison(comparisons: Mapping[str, Any], *, ax: Axes | None = None, y: str = "flat over sharp", title: str = "") -> Axes:
+    """Draw the ratio of two times against the level on a logarithmic axis: what stays level is a prefactor, what rises is an exponent.
+
+    Parameters
+    ----------
+    comparisons
+        By label, objects with `levels`, `level_name` and the arrays `measured`, `half_width` and `exact`, NaN where there is none.
+    y
+        Name of the ratio.
+    """
+    ax = new_axes(ax, (6.4, 4.6))
+    for colour, (label, c) in zip(itertools.cycle(COLOURS), comparisons.items(), strict=False):
+        ax.plot(c.levels, c.exact, color=colour, **EXACT)
+        ax.errorbar(c.levels, c.measured, c.half_width, color=colour, label=label, **MEASURED)
+        name = c.level_name
+    ax.set_yscale("log")
+    ax.axhline(1.0, color="black", linewidth=0.8)
+    _plain_ticks(ax)
+    ax.legend(fontsize=7.5, frameon=False, ncols=2, loc="upper left")
+    low, high = ax.get_ylim()
+    ax.set_ylim(low, high * (high / low)**0.35)          # room for the legend
+    return tidy(ax, x=name, y=y, title=title)
 
 
 def _draw_times(ax: Axes, report: ReportLike, colour: str, names: Sequence[str]) -> None:

@@ -5,6 +5,7 @@ barrier is scanned.  How the noise grows away from the minimum decides the expon
 """
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from langevin_sgd.models import landscapes
-from langevin_sgd.models.arguments import positive, whole
+from langevin_sgd.models.answers import Estimate
+from langevin_sgd.models.arguments import Array, positive, whole
 from langevin_sgd.models.key import Key
 from langevin_sgd.models.landscape import Landscape
 from langevin_sgd.models.noise import Anisotropic, Constant, Expression, LossProportional, Noise, Quadratic
@@ -59,6 +61,27 @@ class Kind:
     joint: bool = False
 
 
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """The time out of the flat well over that out of the sharp one, at several levels; NaN where there is none.
+
+    Attributes
+    ----------
+    levels, level_name
+        What was varied.
+    measured, half_width
+        The simulated ratio, and half the width of its 95 % interval.
+    exact
+        The ratio of the exact times.
+    """
+
+    levels: Array
+    level_name: str
+    measured: Array
+    half_width: Array
+    exact: Array
+
+
 @dataclass(frozen=True)
 class Case:
     """A kind of noise with its results."""
@@ -70,9 +93,25 @@ class Case:
     def ratio(self, level: float) -> tuple[float, float]:
         """Return the flat time over the sharp time at a barrier: measured and exact (NaN where there is none)."""
         sharp, flat = (next(e for e in self.reports[w] if e.level == level) for w in ("sharp", "flat"))
-        measured = flat.measured.value / sharp.measured.value if flat.measured and sharp.measured else np.nan
-        exact = np.exp(flat.exact.log_value - sharp.exact.log_value) if flat.exact and sharp.exact else np.nan
+        measured = flat.measured.value / sharp.measured.value if flat.measured and sharp.measured else math.nan
+        exact = np.exp(flat.exact.log_value - sharp.exact.log_value) if flat.exact and sharp.exact else math.nan
         return float(measured), float(exact)
+
+    @property
+    def comparison(self) -> Comparison:
+        """The flat time over the sharp time at all barriers."""
+        rows = [(s, f) for s, f in zip(self.reports["sharp"], self.reports["flat"], strict=True)]
+        ratios = np.array([self.ratio(s.level) for s, _ in rows])
+        spread = [math.hypot(*(_relative_half_width(e.measured) for e in row)) for row in rows]
+        return Comparison(np.array([s.level for s, _ in rows]), "barrier", ratios[:, 0], ratios[:, 0] * np.array(spread), ratios[:, 1])
+
+    def growth(self, well: str) -> float:
+        """Return d ln τ / d barrier between the two highest barriers, from the exact times; NaN without them."""
+        times = [(e.level, e.exact.log_value) for e in self.reports[well] if e.exact]
+        if len(times) < 2:
+            return math.nan
+        (low, log_low), (high, log_high) = times[-2:]
+        return (log_high - log_low) / (high - low)
 
 
 @dataclass(frozen=True)
@@ -89,6 +128,11 @@ class SharpFlat:
 
     def __iter__(self) -> Iterator[Case]:
         return iter(self.cases)
+
+    @property
+    def temperature(self) -> float:
+        """T = ε σ_g / 2, the unit of barriers."""
+        return self.learning_rate / self.batch_size * SIGMA_G / 2
 
     @property
     def holds(self) -> bool:
@@ -172,6 +216,10 @@ def _scan(settings: Settings, well: str, curvature: float, temperature: float, n
     passages = [settings.passage(curvature, b) for b in barriers]
     return escapes(passages, barriers, "barrier", title=f"{well} well, H = {curvature:g}: {settings.kind.name}", key=key, n_paths=n_paths,
                    max_steps=MAX_STEPS, measure=[h in MEASURED for h in heights])
+
+
+def _relative_half_width(measured: Estimate | None) -> float:
+    return (measured.high - measured.low) / (2 * measured.value) if measured else math.nan
 
 
 def _occupancy(settings: Settings, temperature: float) -> Occupancy:

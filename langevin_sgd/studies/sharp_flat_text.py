@@ -5,10 +5,14 @@ import csv
 import io
 import math
 
+import numpy as np
+
+from langevin_sgd.models.interpretation import interpretation
 from langevin_sgd.studies.report_text import aligned, closed_form, number, with_interval
 from langevin_sgd.studies.sharp_flat import Case, SharpFlat
 
 BARRIERS_SHOWN = 4              # rows of the occupancy table
+SAME_GROWTH = 0.05              # relative difference up to which two times grow alike with the barrier
 
 
 def study_text(study: SharpFlat) -> str:
@@ -19,10 +23,11 @@ def study_text(study: SharpFlat) -> str:
 
 def header(study: SharpFlat) -> str:
     """Return what was asked, and what is held equal."""
+    width, label = max(map(len, study.held_equal)), interpretation(study.interpretation).label
     lines = ["Escape from a sharp and from a flat minimum", "",
-             f"dw = −∇L dt + sqrt(ε C) dW, read as {study.interpretation}; t = learning rate × iterations.  Full crossing: from",
+             f"dw = −∇L dt + sqrt(ε C) dW, read as {label}; t = learning rate × iterations.  Full crossing: from",
              "the minimum over the saddle to where the loss is back at its height at the minimum; reaching the saddle takes half.", "",
-             "Held equal:", *(f"  {line}" for line in aligned([[k, v] for k, v in study.held_equal.items()], gap="   "))]
+             "Held equal:", *(f"  {name.ljust(width)}   {value}" for name, value in study.held_equal.items())]
     return "\n".join(lines)
 
 
@@ -85,11 +90,18 @@ def conclusion(study: SharpFlat) -> str:
     """Return whether everything agrees that should, and what decides between sharp and flat."""
     lines = ["Measured, exact and predicted agree wherever they should." if study.holds else
              "NOT everything agrees that should: see the lines with '!', DISAGREE or NOT."]
+    rows = [["noise", "flat/sharp, lowest", "highest barrier", "growth, sharp", "flat", "told apart by"]]
     for case in study:
-        ratios = [case.ratio(e.level)[1] for e in case.reports["sharp"] if e.exact]
-        if len(ratios) > 1:
-            lines.append(f"- {case.kind.name}: leaving the flat minimum takes {ratios[0]:.2f} to {ratios[-1]:.3g} times as long (exact, "
-                         "lowest to highest barrier)")
+        exact = case.comparison.exact
+        if np.isnan(exact).all():
+            continue
+        sharp, flat = (case.growth(well) * study.temperature for well in ("sharp", "flat"))
+        rows.append([case.kind.name, f"{exact[0]:.3g}", f"{exact[-1]:.3g}", f"{sharp:.3f}", f"{flat:.3f}",
+                     "prefactor" if math.isclose(sharp, flat, rel_tol=SAME_GROWTH) else "exponent"])
+    if len(rows) > 1:
+        lines += ["", "How many times as long the flat minimum keeps (exact), and the growth d ln τ / d(barrier / T) of both times between",
+                  "the highest barriers, T = ε σ_g / 2.  Equal growth: sharp and flat differ by a prefactor; else by the exponent.", "",
+                  *aligned(rows)]
     if study.stopped:
         lines.append(f"Stopped by {study.stopped}: what is missing was not reached.")
     return "\n".join(lines)
