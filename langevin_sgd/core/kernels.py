@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 from numba import carray, float64, int64, njit, types, uint64
 
-from langevin_sgd.core.lanes import CALLED_FROM_PYTHON, LANE, LANES, stack_floats, stack_ints, stack_words, wide_vectors
+from langevin_sgd.core.lanes import CALLED_FROM_PYTHON, LANE, LANES, address_of, stack_floats, stack_ints, stack_words, wide_vectors
 from langevin_sgd.core.steps import MATRIX, STEP, VECTOR, layout
 from langevin_sgd.core.streams import lane_normals, start_lane, uniform
 
 ROUNDS = 4              # pairs of steps between looks at which lanes have ended: a lane idles four steps on average
+TILE = 32               # numbers of each path that are recorded together: four cache lines of the output
 POLL = 16               # rounds between looks at the stop word: some ten microseconds
 SLOT = 16               # places between two counters, so that threads do not write to the same cache line
 INTS, BYTES, CUBE = types.Array(int64, 1, "C"), types.Array(types.uint8, 1, "C"), types.Array(float64, 3, "C")
@@ -63,12 +64,23 @@ def draw(R: Any, W: Any, G: Any, S: Any, B: Any, d: int, to: int, dense: bool) -
 
 
 @njit(**LANE)
-def finite(S: Any, d: int, i: int) -> bool:
-    """Whether all components of lane i are finite."""
+def finite(S: Any, row: int, d: int, i: int) -> bool:
+    """Whether the d rows from `row` on are finite in lane i."""
     total = 0.0
-    for j in range(d):
+    for j in range(row, row + d):
         total += S[j, i] - S[j, i]
     return total == 0.0
+
+
+@njit(**LANE)
+def all_finite(S: Any, row: int, d: int) -> bool:
+    """Whether the d rows from `row` on are finite in all lanes."""
+    wide_vectors()
+    wrong = np.int64(0)                     # bits and not a sum, which would have to be added up one after the other
+    for j in range(row, row + d):
+        for i in range(LANES):
+            wrong |= np.int64(S[j, i] - S[j, i] != 0.0)
+    return wrong == 0
 
 
 @functools.cache
@@ -81,8 +93,10 @@ def horizon_kernel(d: int) -> Any:
 
     Everything that the inner function takes from here is a plain number or text: with a function among them, Numba's cache never hits.
     """
-    rows, Z, version = layout(d)["rows"], layout(d)["Z"], SOURCES
-    size, words, raw = rows * LANES, 4 * LANES, 2 * d * LANES
+    rows, X, Y, Z = (layout(d)[k] for k in ("rows", "X", "Y", "Z"))
+    version = SOURCES
+    size, words, raw, times = rows * LANES, 4 * LANES, 2 * d * LANES, max(8, TILE // d)
+    tile = times * d * LANES
 
     @njit(types.void(MATRIX, int64, int64, int64, float64, float64, INTS, uint64, uint64, VECTOR, MATRIX, STEP, CUBE, BYTES, INTS, INTS,
                      int64), nogil=True, cache=True, **CALLED_FROM_PYTHON)
@@ -90,38 +104,53 @@ def horizon_kernel(d: int) -> Any:
             out: Any, status: Any, reached: Any, control: Any, slot: Any) -> None:
         version                                         # noqa: B018, only to be part of the cache's key
         wide_vectors()
-        pointer = stack_floats(size)
+        pointer, p_at, B_at, out_at = stack_floats(size), address_of(p), address_of(B), address_of(out)
         S, G = carray(pointer, (rows, LANES)), carray(stack_floats(raw), (2 * d, LANES))
         R, W = carray(stack_words(words), (4, LANES)), carray(stack_words(words), (4, LANES))
+        T = carray(stack_floats(tile), (times * d, LANES))      # what is to be recorded, until it fills cache lines of the output
         dense, end = B.size > 0, save[len(save) - 1]
         for q0 in range(first, last, LANES):
             used = min(LANES, last - q0)
             for i in range(LANES):                      # idle lanes repeat the last path
                 q = q0 + min(i, used - 1)
                 for j in range(d):
-                    S[j, i] = x0[q if len(x0) > 1 else 0, j]
+                    S[X + j, i] = x0[q if len(x0) > 1 else 0, j]
                 start_lane(R, i, low, high, path0 + q)
             done = 0
             for k in range(len(save)):
                 while done < save[k] and control[0] == 0:
-                    pair = done - done % 2
-                    if done == pair:
-                        draw(R, W, G, S, B, d, Z, dense)
-                    upto = min(save[k], pair + 2)
-                    step(pointer, dt, t_start, np.float64(pair), np.float64(done), np.float64(upto), p, B)
-                    done = upto
+                    draw(R, W, G, S, B, d, Z, dense)
+                    step(pointer, dt, t_start, np.float64(done), np.float64(end), p_at, B_at)
+                    done = min(done + 2, end)
                     if done % 128 == 0:
                         control[slot] += 128 * used
                         for i in range(used):
-                            if status[q0 + i] != DIVERGED and not finite(S, d, i):
+                            if status[q0 + i] != DIVERGED and not finite(S, X, d, i):
                                 status[q0 + i], reached[q0 + i] = DIVERGED, done
-                for i in range(used):
-                    q = q0 + i
-                    if status[q] != DIVERGED and not finite(S, d, i):
-                        status[q], reached[q] = DIVERGED, done
-                    seen = status[q] != DIVERGED and done == save[k]
-                    for j in range(d):
-                        out[q, k, j] = S[j, i] if seen else math.nan
+                column, row = k % times, Y if done > save[k] else X     # a step of two may have gone one beyond
+                for j in range(d):
+                    for i in range(LANES):
+                        T[column * d + j, i] = S[row + j, i]
+                if done < save[k] or not all_finite(S, row, d):
+                    for i in range(used):               # rare and scalar
+                        if not finite(S, row, d, i):
+                            if status[q0 + i] != DIVERGED:
+                                status[q0 + i], reached[q0 + i] = DIVERGED, save[k]
+                            for j in range(d):
+                                T[column * d + j, i] = math.nan
+                        elif done < save[k]:
+                            for j in range(d):
+                                T[column * d + j, i] = math.nan
+                if column == times - 1:
+                    for i in range(used):
+                        place = ((q0 + i) * len(save) + k - column) * d
+                        for m in range(times * d):
+                            out_at[place + m] = T[m, i]
+                elif k == len(save) - 1:
+                    for i in range(used):
+                        place = ((q0 + i) * len(save) + k - column) * d
+                        for m in range((column + 1) * d):
+                            out_at[place + m] = T[m, i]
             for i in range(used):
                 if status[q0 + i] != DIVERGED:
                     status[q0 + i], reached[q0 + i] = COMPLETED if done == end else STOPPED, done
@@ -148,7 +177,7 @@ def passage_kernel(d: int) -> Any:
         if first >= last:
             return
         wide_vectors()
-        pointer = stack_floats(size)
+        pointer, p_at, B_at = stack_floats(size), address_of(p), address_of(B)
         S, G, Q = carray(pointer, (rows, LANES)), carray(stack_floats(raw), (2 * d, LANES)), carray(stack_ints(LANES), (LANES,))
         R, W = carray(stack_words(words), (4, LANES)), carray(stack_words(words), (4, LANES))
         for i in range(LANES):
@@ -162,7 +191,7 @@ def passage_kernel(d: int) -> Any:
             stopped = control[0] != 0
             for i in range(LANES):                      # rare and scalar: write out what has ended, start the next paths
                 q = Q[i]
-                ok = finite(S, d, i)
+                ok = finite(S, X, d, i)
                 if q >= 0 and (S[END, i] != 0.0 or S[N, i] >= horizon or not ok or stopped):
                     if S[END, i] != 0.0:
                         status[q], reached[q] = EXITED, np.int64(S[END, i])
@@ -191,9 +220,9 @@ def passage_kernel(d: int) -> Any:
             while ended == 0:
                 for _ in range(ROUNDS):
                     draw(R, W, G, S, B, d, Z, dense)
-                    step(pointer, dt, t_start, 0.0, 0.0, horizon, p, B)
+                    step(pointer, dt, t_start, 0.0, horizon, p_at, B_at)
                 for i in range(LANES):
-                    ended |= np.int64((Q[i] >= 0) & ((S[END, i] != 0.0) | (S[N, i] >= horizon) | (not finite(S, d, i))))
+                    ended |= np.int64((Q[i] >= 0) & ((S[END, i] != 0.0) | (S[N, i] >= horizon) | (not finite(S, X, d, i))))
                 rounds += 1
                 if rounds % POLL == 0:
                     control[slot + 1] = running_steps(S, Q, N)

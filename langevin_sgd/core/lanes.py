@@ -64,6 +64,17 @@ stack_floats, stack_ints, stack_words = _stack_memory(float64), _stack_memory(in
 
 
 @intrinsic
+def address_of(typingctx: Any, array: Any) -> Any:              # noqa: ARG001, the signature is Numba's
+    """Return a pointer to the numbers of an array that outlives it.
+
+    A call that takes an array counts references, with an atomic operation before and after: as long as a step of eight lanes.
+    """
+    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        return context.make_array(signature.args[0])(context, builder, values[0]).data
+    return types.CPointer(array.dtype)(array), codegen
+
+
+@intrinsic
 def wide_vectors(typingctx: Any) -> Any:                        # noqa: ARG001, the signature is Numba's
     """Ask for 512-bit vectors in the calling function; by itself LLVM prefers 256 on most servers, which is 1.3 times slower.
 

@@ -27,8 +27,8 @@ from langevin_sgd.core.user_functions import compiled_for_lanes
 MINUS_TWO_IN_BITS = -2 * math.log2(math.e)      # exp(-2 x) = 2^(MINUS_TWO_IN_BITS x)
 Function = Callable[..., Any]
 POINTER, VECTOR, MATRIX = types.CPointer(float64), types.Array(float64, 1, "C"), types.Array(float64, 2, "C")
-# step(lane memory, dt, time origin, n, begin, end, p, B): steps n and n + 1, those of them that lie in [begin, end)
-STEP = types.FunctionType(types.void(POINTER, float64, float64, float64, float64, float64, VECTOR, MATRIX))
+# step(lane memory, dt, time origin, n, end, p, B): step n, and step n + 1 unless that is the end; in first passage, n is in the lanes
+STEP = types.FunctionType(types.void(POINTER, float64, float64, float64, float64, POINTER, POINTER))
 
 
 class NoiseForm(Enum):
@@ -93,7 +93,7 @@ def layout(d: int) -> dict[str, int]:
     """Rows of the lane memory that kernel and step share."""
     return {"X": 0,             # d rows: the state; of a path that has left, the first state outside
             "Z": d,             # 2 d rows: normals for the first and the second step
-            "Y": 3 * d,         # d rows: the state before the last step (first passage)
+            "Y": 3 * d,         # d rows: the state before the last step (first passage), or between the two steps (fixed horizon)
             "N": 4 * d,         # steps done (first passage)
             "END": 4 * d + 1,   # 0 while running, n when the path has left in step n
             "A": 4 * d + 2,     # probability that the path, seen at its steps only, stayed inside between them
@@ -125,7 +125,7 @@ def step_source(model: StepModel) -> str:
     store = [f"S[X + {k}, i] = x{k}" for k in each]
     clock = ["t0, t1, t2 = t_start + n * h, t_start + (n + 1.0) * h, t_start + (n + 2.0) * h"]
     if model.walls is None:             # all lanes are at the same time, and what depends on it alone is done once
-        before += [*clock, "live0, live1 = (begin <= n) & (n < end), (begin <= n + 1.0) & (n + 1.0 < end)"]
+        before += [*clock, "live1 = n + 1.0 < end"]
     else:
         load = ["n = S[N, i]", *clock, *load, *(f"y{k} = S[Y + {k}, i]" for k in each), "left = S[END, i]",
                 "live0 = (n < end) & (left == 0.0)"]
@@ -134,7 +134,7 @@ def step_source(model: StepModel) -> str:
             load += [*_levels(model, "inside", "x", "t0"), "a, uniform = S[A, i], S[V, i]"]
             store += ["S[A, i] = a"]
     body = [*load, *_half(model, 0), *_half(model, 1), *store]
-    return "\n".join(["def step(pointer, h, t_start, n, begin, end, p_all, B):",
+    return "\n".join(["def step(pointer, h, t_start, n, end, p_all, B):",
                       "    wide_vectors()",
                       "    S = carray(pointer, (rows, LANES))",         # a constant shape: the rows can be seen not to overlap
                       *("    " + line for line in before),
@@ -150,8 +150,8 @@ def _half(model: StepModel, half: int) -> list[str]:
     for fold in model.folds:
         end = f"p[{fold.place}]"
         lines.append(f"u0 = {end} + abs(u0 - {end})" if fold.sign > 0 else f"u0 = {end} - abs(u0 - {end})")
-    if model.walls is None:
-        return lines + [f"x{k} = u{k} if live{half} else x{k}" for k in each]
+    if model.walls is None:             # the state between the two steps may have to be recorded
+        return lines + ([f"x{k} = u{k} if live1 else x{k}" for k in each] if half else [f"x{k} = S[Y + {k}, i] = u{k}" for k in each])
     lines += _levels(model, "after", "u", f"t{half + 1}")
     # Written so that NaN is never inside: it ends the path, which is then seen to have diverged.
     lines.append("stays = " + (" & ".join(f"(after{j} > 0.0)" for j in range(len(model.walls))) or "True"))
@@ -260,7 +260,7 @@ def _constant_matrix(model: StepModel) -> list[str]:
     """The lines that read B, where the bridge needs it."""
     if not (model.bridge and model.form is NoiseForm.MODULATED):
         return []
-    return [f"b{k}_{m} = B[{k}, {m}]" for k in range(model.dim) for m in range(model.dim)]
+    return [f"b{k}_{m} = B[{k * model.dim + m}]" for k in range(model.dim) for m in range(model.dim)]
 
 
 def _state(model: StepModel, name: str) -> str:

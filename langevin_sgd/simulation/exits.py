@@ -49,6 +49,13 @@ class Exits:
     diverged: NDArray[np.bool_]
 
 
+def uniforms_needed(made: Assembly, *, bridge: bool) -> int:
+    """Return how many uniform numbers the exit of a path takes: the first so many of its columns."""
+    if not bridge:
+        return N_UNIFORMS if len(made.walls) > 1 else 0
+    return N_UNIFORMS + (0 if all(map(_is_point, made.walls)) else made.sde.dim)
+
+
 def labels_of(made: Assembly) -> list[str]:
     """Return the labels of all faces, in the order in which `Exits.label` counts them."""
     return [face.label for wall in made.walls for face in wall]
@@ -181,7 +188,7 @@ def _point_on_wall(made: Assembly, wall: tuple[Face, ...], crossing: _Crossing, 
     level, normal about the chord with the covariance s (1 - s) 2 D h, and decides where on the wall.
     """
     x, y, v, gradient = before[mine], after[mine], variance[mine], crossing.gradient[mine]
-    if wall[0].at is not None and len(wall) == 1:
+    if _is_point(wall):
         return np.full_like(x, wall[0].at)
     from scipy.special import ndtri
     d = x.shape[1]
@@ -197,6 +204,11 @@ def _point_on_wall(made: Assembly, wall: tuple[Face, ...], crossing: _Crossing, 
     if missed.any():        # where two faces meet, or the wall bends within a step, that line may pass it by: take the nearest point
         point[missed] = _brought_to_wall(made, wall, start[missed], None, FURTHER)[0]
     return point
+
+
+def _is_point(wall: tuple[Face, ...]) -> bool:
+    """Tell whether a wall is a single known point of the line."""
+    return len(wall) == 1 and wall[0].at is not None
 
 
 def _brought_to_wall(made: Assembly, wall: tuple[Face, ...], point: Array, along: Array | None, times: int) -> tuple[Array, Array]:

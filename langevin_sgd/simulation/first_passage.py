@@ -27,7 +27,7 @@ from langevin_sgd.simulation.ensemble import (
     warn_of_divergence,
     warn_of_stop,
 )
-from langevin_sgd.simulation.exits import N_UNIFORMS, labels_of, lowest_face, place_exits
+from langevin_sgd.simulation.exits import labels_of, lowest_face, place_exits, uniforms_needed
 from langevin_sgd.simulation.parts import run_parts
 from langevin_sgd.simulation.passage_times import FirstPassage
 from langevin_sgd.simulation.schemes import EulerMaruyama, Scheme
@@ -167,7 +167,8 @@ class Run:
         time, label = steps * self.dt, np.full(len(steps), -1, np.int64)
         left = np.flatnonzero(status == Status.EXITED)
         t = (steps[left] - 1) * self.dt
-        draws = uniforms(*map(np.uint64, self.key.words), (first_path + left).astype(np.uint64), FIRST_UNIFORM, N_UNIFORMS + self.sde.dim)
+        draws = uniforms(*map(np.uint64, self.key.words), (first_path + left).astype(np.uint64), FIRST_UNIFORM,
+                         uniforms_needed(made, bridge=self.bridge))
         exits = place_exits(made, before[left], after[left], t, self.dt, draws, bridge=self.bridge)
         time[left], label[left] = t + exits.fraction * self.dt, exits.label
         after[left] = exits.point
