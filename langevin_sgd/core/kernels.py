@@ -178,10 +178,11 @@ def passage_kernel(d: int) -> Any:
             return
         wide_vectors()
         pointer, p_at, B_at = stack_floats(size), address_of(p), address_of(B)
-        S, G, Q = carray(pointer, (rows, LANES)), carray(stack_floats(raw), (2 * d, LANES)), carray(stack_ints(LANES), (LANES,))
+        S, G = carray(pointer, (rows, LANES)), carray(stack_floats(raw), (2 * d, LANES))
+        Q, E = carray(stack_ints(LANES), (LANES,)), carray(stack_ints(LANES), (LANES,))
         R, W = carray(stack_words(words), (4, LANES)), carray(stack_words(words), (4, LANES))
         for i in range(LANES):
-            Q[i] = -1                                   # the path in lane i; -1 for none
+            Q[i], E[i] = -1, 1                          # the path in lane i, -1 for none; whether it has ended
             S[N, i], S[END, i], S[A, i], S[V, i] = 0.0, 1.0, 1.0, 0.0
             for j in range(d):
                 S[X + j, i], S[Y + j, i] = x0[0, j], x0[0, j]
@@ -190,6 +191,8 @@ def passage_kernel(d: int) -> Any:
         while True:
             stopped = control[0] != 0
             for i in range(LANES):                      # rare and scalar: write out what has ended, start the next paths
+                if E[i] == 0 and not stopped:
+                    continue
                 q = Q[i]
                 ok = finite(S, X, d, i)
                 if q >= 0 and (S[END, i] != 0.0 or S[N, i] >= horizon or not ok or stopped):
@@ -222,7 +225,8 @@ def passage_kernel(d: int) -> Any:
                     draw(R, W, G, S, B, d, Z, dense)
                     step(pointer, dt, t_start, 0.0, horizon, p_at, B_at)
                 for i in range(LANES):
-                    ended |= np.int64((Q[i] >= 0) & ((S[END, i] != 0.0) | (S[N, i] >= horizon) | (not finite(S, X, d, i))))
+                    E[i] = np.int64((Q[i] >= 0) & ((S[END, i] != 0.0) | (S[N, i] >= horizon) | (not finite(S, X, d, i))))
+                    ended |= E[i]
                 rounds += 1
                 if rounds % POLL == 0:
                     control[slot + 1] = running_steps(S, Q, N)
@@ -233,7 +237,7 @@ def passage_kernel(d: int) -> Any:
 @njit(**LANE)
 def running_steps(S: Any, Q: Any, N: int) -> Any:
     """The steps done by the paths that are in the lanes now."""
-    total = 0.0
+    total = np.int64(0)
     for i in range(LANES):
-        total += S[N, i] if Q[i] >= 0 else 0.0
-    return np.int64(total)
+        total += np.int64(S[N, i]) if Q[i] >= 0 else 0
+    return total

@@ -6,6 +6,7 @@ is one wall of two faces.
 """
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Mapping, Sequence
@@ -454,6 +455,7 @@ def _evaluated(face: Face, states: Array, values: Mapping[str, float]) -> Array:
     return face.level.vector(tuple(known))(states, 0.0, tuple(known.values()))
 
 
+@functools.lru_cache(maxsize=256)
 def boundary(region: Region, variables: Names) -> tuple[Wall, ...]:
     """Return the walls of a region, with the numbers of each face under names of its own."""
     count = itertools.count()

@@ -20,7 +20,7 @@ from langevin_sgd.models.arguments import Array, numbers, whole
 from langevin_sgd.models.sde import SDE
 
 NOT_STARTED = 255           # in a status array, while the kernels run
-LOOK = 0.005                # seconds between looks at budgets
+LOOK = 0.02                 # seconds between looks at budgets
 PATIENCE = 2.0              # seconds before progress is shown by itself
 
 Chunk = Callable[[int, int, NDArray[np.int64], int], None]      # first, last, control, slot

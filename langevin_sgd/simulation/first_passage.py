@@ -89,7 +89,7 @@ def first_passage(sde: SDE, x0: ArrayLike, domain: Region, dt: float = 1e-3, n_p
         parts, reason = run_parts(executor, task, run.nothing, states, count, first)
         columns = Columns.joined(parts, reason)
     else:
-        columns = run(states, count, first, threads=threads, progress=progress)
+        columns = run(states, count, first, made=made, threads=threads, progress=progress)
     warn_of_divergence(int((columns.status == Status.DIVERGED).sum()), count, run.dt)
     warn_of_stop(columns.stopped, int((columns.status == Status.STOPPED).sum()), count)
     point = columns.point[:, 0] if sde.dim == 1 else columns.point
@@ -141,10 +141,10 @@ class Run:
         """Compile the step, or find it compiled."""
         return assemble(self.sde, self.scheme, self.domain, bridge=self.bridge)
 
-    def __call__(self, x0: Array, n_paths: int, first_path: int, *, threads: int | None = None, progress: bool | None = None,
-                 chunks: int | None = None) -> Columns:
+    def __call__(self, x0: Array, n_paths: int, first_path: int, *, made: Assembly | None = None, threads: int | None = None,
+                 progress: bool | None = None, chunks: int | None = None) -> Columns:
         """Run the paths first_path ... first_path + n_paths - 1."""
-        made, kernel, (low, high) = self.assembly(), passage_kernel(self.sde.dim), self.key.words
+        made, kernel, (low, high) = made or self.assembly(), passage_kernel(self.sde.dim), self.key.words
         before, after = np.empty((n_paths, self.sde.dim)), np.empty((n_paths, self.sde.dim))
         after[:] = before[:] = x0
         status, steps = np.full(n_paths, NOT_STARTED, np.uint8), np.zeros(n_paths, np.int64)
@@ -165,15 +165,16 @@ class Run:
     def _columns(self, made: Assembly, before: Array, after: Array, status: NDArray[np.uint8], steps: NDArray[np.int64], first_path: int,
                  reason: str) -> Columns:
         time, label = steps * self.dt, np.full(len(steps), -1, np.int64)
-        left = np.flatnonzero(status == Status.EXITED)
+        paths = np.flatnonzero(status == Status.EXITED)
+        left = slice(None) if len(paths) == len(status) else paths      # spares copies where all have left
         t = (steps[left] - 1) * self.dt
-        draws = uniforms(*map(np.uint64, self.key.words), (first_path + left).astype(np.uint64), FIRST_UNIFORM,
+        draws = uniforms(*map(np.uint64, self.key.words), (first_path + paths).astype(np.uint64), FIRST_UNIFORM,
                          uniforms_needed(made, bridge=self.bridge))
         exits = place_exits(made, before[left], after[left], t, self.dt, draws, bridge=self.bridge)
         time[left], label[left] = t + exits.fraction * self.dt, exits.label
         after[left] = exits.point
-        blown = left[exits.diverged]
-        status[blown], label[blown], time[blown] = Status.DIVERGED, -1, (steps * self.dt)[blown]
+        blown = paths[exits.diverged]
+        status[blown], label[blown], time[blown] = Status.DIVERGED, -1, steps[blown] * self.dt
         return Columns(time, after, label, status, reason)
 
     def nothing(self, n_paths: int) -> Columns:
