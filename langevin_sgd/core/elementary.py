@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from langevin_sgd.core.lanes import LANE
+from langevin_sgd.core.lanes import LANE, bits_of, float_of
 
 # -2 log(1+f)/f on [√½-1, √2-1]; sin(πv)/v and cos(πv) in v², |v| ≤ ½; 2^y, |y| ≤ ½; atan(z)/z in z², |z| ≤ 1; erf(z)/z in z², |z| ≤ 1;
 # erfcx(z) in (z-2)/(z+2), 1 ≤ z ≤ 6.5.  Fitted by validation/performance/fit_polynomials.py.
@@ -52,11 +52,11 @@ _log, _sin, _cos, _exp2, _exp2_short, _atan, _erf, _erfcx = map(polynomial, (LOG
 @njit(**LANE)
 def minus2log(u: float) -> float:
     """-2 log u for finite u > 0; the mantissa is taken relative to √½, so that u near 1 keeps full relative accuracy."""
-    bits = np.float64(u).view(np.int64)
+    bits = bits_of(u)
     distance = bits - 0x3FE6A09E667F3BCD                                    # from the bits of √½
-    f = np.int64(bits - (distance & -(1 << 52))).view(np.float64) - 1.0     # the mantissa in [√½, √2), minus 1
+    f = float_of(bits - (distance & -(1 << 52))) - 1.0     # the mantissa in [√½, √2), minus 1
     # The exponent, as a float, by filling a mantissa: AVX2 has no conversion from 64-bit integers.
-    k = np.int64((np.uint64(distance + (1 << 62)) >> np.uint64(52)) | np.uint64(0x433 << 52)).view(np.float64) - (2.0**52 + 1024.0)
+    k = float_of((np.uint64(distance + (1 << 62)) >> np.uint64(52)) | np.uint64(0x433 << 52)) - (2.0**52 + 1024.0)
     return _log(f) * f + k * -1.3862943611198906
 
 
@@ -79,7 +79,7 @@ def exp(a: float) -> float:
     y = 1024.0 if y > 1024.0 else y             # in this order the comparisons are false for NaN, which so stays NaN
     y = -1023.0 if y < -1023.0 else y
     m = y + (ROUND + 1023.0)
-    power = np.int64(np.float64(m).view(np.int64) << 52).view(np.float64)   # 2^round(y), written into the exponent
+    power = float_of(bits_of(m) << 52)   # 2^round(y), written into the exponent
     return _exp2(y - (m - (ROUND + 1023.0))) * power
 
 
@@ -88,7 +88,7 @@ def exp2_below_zero(y: float) -> float:
     """2^y for y <= 0, to 1e-8; anything for y > 0.  For probabilities, where half the arithmetic of `exp` is enough."""
     y = -1023.0 if y < -1023.0 else y
     m = y + (ROUND + 1023.0)
-    power = np.int64(np.float64(m).view(np.int64) << 52).view(np.float64)
+    power = float_of(bits_of(m) << 52)
     return _exp2_short(y - (m - (ROUND + 1023.0))) * power
 
 
@@ -112,7 +112,7 @@ def _turns(a: float) -> tuple[float, Any]:
     y = a * 0.3183098861837907 + ROUND
     m = y - ROUND
     v = (((a - m * PI_PARTS[0]) - m * PI_PARTS[1]) - m * PI_PARTS[2]) * 0.3183098861837907
-    return v if abs(a) < FARTHEST else math.nan, np.float64(y).view(np.int64) & 1
+    return v if abs(a) < FARTHEST else math.nan, bits_of(y) & 1
 
 
 @njit(**LANE)
@@ -197,7 +197,7 @@ def power(x: float, y: float) -> float:
     """x^y, to 1e-11 |y| max(1, |ln x|) of the value: real also for x < 0 where y is an integer (below 2^51), else NaN there."""
     size = exp(y * log(abs(float(x))))
     rounded = (y + ROUND) - ROUND
-    odd = np.float64(y + ROUND).view(np.int64) & 1
+    odd = bits_of(y + ROUND) & 1
     signed = -size if odd else size
     signed = signed if rounded == y else math.nan
     r = size if x >= 0.0 else signed

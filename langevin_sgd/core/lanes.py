@@ -64,6 +64,22 @@ stack_floats, stack_ints, stack_words = _stack_memory(float64), _stack_memory(in
 
 
 @intrinsic
+def bits_of(typingctx: Any, x: Any) -> Any:                     # noqa: ARG001, the signature is Numba's
+    """Return the 64 bits of a float as an integer; `view` of a scalar does so as well, but takes long to compile."""
+    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:        # noqa: ARG001
+        return builder.bitcast(values[0], context.get_value_type(int64))
+    return int64(float64), codegen
+
+
+@intrinsic
+def float_of(typingctx: Any, bits: Any) -> Any:                 # noqa: ARG001, the signature is Numba's
+    """Return the float that has these 64 bits."""
+    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:        # noqa: ARG001
+        return builder.bitcast(values[0], context.get_value_type(float64))
+    return float64(bits), codegen
+
+
+@intrinsic
 def address_of(typingctx: Any, array: Any) -> Any:              # noqa: ARG001, the signature is Numba's
     """Return a pointer to the numbers of an array that outlives it.
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from numba import carray, float64, njit, types
+from numba import float64, njit, types
 
 from langevin_sgd.core import schemes
 from langevin_sgd.core.elementary import exp2_below_zero
@@ -109,7 +109,7 @@ def compile_step(model: StepModel) -> Any:
         functions |= {f"level{j}_{i}": f for i, f in enumerate(wall.levels)}
         functions |= {f"gradient{j}_{i}": f for i, f in enumerate(wall.gradients) if model.bridge}
     scope: dict[str, Any] = {name: compiled_for_lanes(f) for name, f in functions.items() if f is not None}
-    scope |= dict(layout(model.dim), LANES=LANES, math=math, carray=carray, exp2_below_zero=exp2_below_zero, wide_vectors=wide_vectors,
+    scope |= dict(LANES=LANES, math=math, exp2_below_zero=exp2_below_zero, wide_vectors=wide_vectors,
                   euler_maruyama=schemes.euler_maruyama, milstein=schemes.milstein)
     exec(step_source(model), scope)
     with own_subroutines():
@@ -121,25 +121,29 @@ def step_source(model: StepModel) -> str:
     each = range(model.dim)
     before = [f"p = ({''.join(f'p_all[{k}], ' for k in range(model.n_parameters))})",      # read once, not in every lane
               "root, eps = math.sqrt(h), p[0]", *_constant_matrix(model)]
-    load = [f"x{k} = S[X + {k}, i]" for k in each]
-    store = [f"S[X + {k}, i] = x{k}" for k in each]
+    load = [f"x{k} = {_row(model, 'X', k)}" for k in each]
+    store = [f"{_row(model, 'X', k)} = x{k}" for k in each]
     clock = ["t0, t1, t2 = t_start + n * h, t_start + (n + 1.0) * h, t_start + (n + 2.0) * h"]
     if model.walls is None:             # all lanes are at the same time, and what depends on it alone is done once
         before += [*clock, "live1 = n + 1.0 < end"]
     else:
-        load = ["n = S[N, i]", *clock, *load, *(f"y{k} = S[Y + {k}, i]" for k in each), "left = S[END, i]",
+        load = [f"n = {_row(model, 'N')}", *clock, *load, *(f"y{k} = {_row(model, 'Y', k)}" for k in each), f"left = {_row(model, 'END')}",
                 "live0 = (n < end) & (left == 0.0)"]
-        store += ["S[N, i] = n + 2.0", "S[END, i] = left", *(f"S[Y + {k}, i] = y{k}" for k in each)]
+        store += [f"{_row(model, 'N')} = n + 2.0", f"{_row(model, 'END')} = left", *(f"{_row(model, 'Y', k)} = y{k}" for k in each)]
         if model.bridge:
-            load += [*_levels(model, "inside", "x", "t0"), "a, uniform = S[A, i], S[V, i]"]
-            store += ["S[A, i] = a"]
+            load += [*_levels(model, "inside", "x", "t0"), f"a, uniform = {_row(model, 'A')}, {_row(model, 'V')}"]
+            store += [f"{_row(model, 'A')} = a"]
     body = [*load, *_half(model, 0), *_half(model, 1), *store]
-    return "\n".join(["def step(pointer, h, t_start, n, end, p_all, B):",
+    return "\n".join(["def step(S, h, t_start, n, end, p_all, B):",
                       "    wide_vectors()",
-                      "    S = carray(pointer, (rows, LANES))",         # a constant shape: the rows can be seen not to overlap
                       *("    " + line for line in before),
                       "    for i in range(LANES):",
                       *("        " + line for line in body)])
+
+
+def _row(model: StepModel, name: str, k: int = 0) -> str:
+    """The text of lane i in a row of the lane memory, at a constant distance: rows can be seen not to overlap."""
+    return f"S[{(layout(model.dim)[name] + k) * LANES} + i]"
 
 
 def _half(model: StepModel, half: int) -> list[str]:
@@ -151,7 +155,7 @@ def _half(model: StepModel, half: int) -> list[str]:
         end = f"p[{fold.place}]"
         lines.append(f"u0 = {end} + abs(u0 - {end})" if fold.sign > 0 else f"u0 = {end} - abs(u0 - {end})")
     if model.walls is None:             # the state between the two steps may have to be recorded
-        return lines + ([f"x{k} = u{k} if live1 else x{k}" for k in each] if half else [f"x{k} = S[Y + {k}, i] = u{k}" for k in each])
+        return lines + ([f"x{k} = u{k} if live1 else x{k}" for k in each] if half else [f"x{k} = {_row(model, 'Y', k)} = u{k}" for k in each])
     lines += _levels(model, "after", "u", f"t{half + 1}")
     # Written so that NaN is never inside: it ends the path, which is then seen to have diverged.
     lines.append("stays = " + (" & ".join(f"(after{j} > 0.0)" for j in range(len(model.walls))) or "True"))
@@ -178,7 +182,7 @@ def _map(model: StepModel, k: int) -> str:
 def _noise(model: StepModel, half: int) -> list[str]:
     """The lines that draw the noise: normals z, and amplitudes g over the time step (or what Milstein's scheme needs)."""
     each, at = range(model.dim), f"({_state(model, 'x')}, t{half}, p)"
-    lines = [f"z{k} = S[Z + {half * model.dim + k}, i]" for k in each]
+    lines = [f"z{k} = {_row(model, 'Z', half * model.dim + k)}" for k in each]
     if model.slope is not None:
         return [*lines, f"c = noise{at}", f"m = slope{at}", *(f"w{k} = root * z{k}" for k in each)]
     match model.form:

@@ -16,7 +16,7 @@ import numpy as np
 from numba import njit
 
 from langevin_sgd.core.elementary import cospi, minus2log, sinpi
-from langevin_sgd.core.lanes import LANE, LANES, wide_vectors
+from langevin_sgd.core.lanes import LANE, LANES, float_of, wide_vectors
 
 U = np.uint64
 GOLDEN = U(0x9E3779B97F4A7C15)
@@ -90,8 +90,8 @@ def box_muller(first: Any, second: Any) -> tuple[float, float]:
 
     Words become floats by filling a mantissa, which AVX2 can do as well.
     """
-    u = U((first >> U(12)) | U(0x3FF0 << 48)).view(np.float64) - (1.0 - 2.0**-53)       # (0, 1)
-    v = U((second >> U(12)) | U(0x3FF0 << 48)).view(np.float64) - 1.5                   # [-1/2, 1/2): half a turn, ...
+    u = float_of((first >> U(12)) | U(0x3FF0 << 48)) - (1.0 - 2.0**-53)       # (0, 1)
+    v = float_of((second >> U(12)) | U(0x3FF0 << 48)) - 1.5                   # [-1/2, 1/2): half a turn, ...
     r = math.sqrt(minus2log(u))
     c = r * cospi(v)
     return r * sinpi(v), -c if second & U(1) else c                                     # ... and a free bit: the other half

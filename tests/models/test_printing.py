@@ -47,9 +47,11 @@ def test_decimals_come_out_as_the_floats_that_went_in():
 
 
 def test_powers_become_products_roots_and_one_quotient():
-    assert scalar_code("x**2") == "u**2"
+    assert scalar_code("x**2") == "(u*u)"
+    assert eval(scalar_code("x**7"), {"u": 3.0}) == 3.0**7
+    assert scalar_code("(1 + x)**2").endswith("**2")
     assert scalar_code("x**1.5") == "(u*math.sqrt(u))"
-    assert scalar_code("x**-2") == "(1.0/(u**2))"
+    assert scalar_code("x**-2") == "(1.0/((u*u)))"
     assert vector_code("x**0.5") == "np.sqrt(u)"
     assert scalar_code("a*x/(1 + x)/(2 + x)").count("/") == 1
     assert "pow" not in scalar_code("x**2.5 + x**-3.5 + x**7")
