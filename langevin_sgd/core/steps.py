@@ -109,8 +109,8 @@ def compile_step(model: StepModel) -> Any:
         functions |= {f"level{j}_{i}": f for i, f in enumerate(wall.levels)}
         functions |= {f"gradient{j}_{i}": f for i, f in enumerate(wall.gradients) if model.bridge}
     scope: dict[str, Any] = {name: compiled_for_lanes(f) for name, f in functions.items() if f is not None}
-    scope |= dict(LANES=LANES, math=math, exp2_below_zero=exp2_below_zero, wide_vectors=wide_vectors,
-                  euler_maruyama=schemes.euler_maruyama, milstein=schemes.milstein)
+    scope |= {"LANES": LANES, "math": math, "exp2_below_zero": exp2_below_zero, "wide_vectors": wide_vectors,
+              "euler_maruyama": schemes.euler_maruyama, "milstein": schemes.milstein}
     exec(step_source(model), scope)
     with own_subroutines():
         return njit(STEP.signature, **CALLED_BY_ADDRESS)(scope["step"])
@@ -155,7 +155,7 @@ def _half(model: StepModel, half: int) -> list[str]:
         end = f"p[{fold.place}]"
         lines.append(f"u0 = {end} + abs(u0 - {end})" if fold.sign > 0 else f"u0 = {end} - abs(u0 - {end})")
     if model.walls is None:             # the state between the two steps may have to be recorded
-        return lines + ([f"x{k} = u{k} if live1 else x{k}" for k in each] if half else [f"x{k} = {_row(model, 'Y', k)} = u{k}" for k in each])
+        return lines + [f"x{k} = u{k} if live1 else x{k}" if half else f"x{k} = {_row(model, 'Y', k)} = u{k}" for k in each]
     lines += _levels(model, "after", "u", f"t{half + 1}")
     # Written so that NaN is never inside: it ends the path, which is then seen to have diverged.
     lines.append("stays = " + (" & ".join(f"(after{j} > 0.0)" for j in range(len(model.walls))) or "True"))

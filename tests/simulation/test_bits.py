@@ -190,7 +190,7 @@ def cube(x, n):
 
 if "first" in sys.argv:
     cube(2.0, 3)
-sde = ls.SDE("-(x + 1)**3", ls.noise.Expression("1 + (x + 1)**2/2"), 0.5)
+sde = ls.SDE("x - x**9", ls.noise.Expression("1 + x**2/2"), 0.5)
 print(hashlib.sha256(ls.simulate(sde, -1.0, (0, 1), 0.02, 300, rng=7).x.tobytes()).hexdigest())
 """
 
