@@ -6,6 +6,8 @@ import sys
 import time
 from pathlib import Path
 
+AGREES, DISAGREES, WRONG_ARGUMENTS, INTERRUPTED = 0, 1, 2, 130          # exit status
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; 0 if everything agrees that should, 1 if not, 2 if the arguments are wrong, 130 if it was interrupted."""
@@ -14,12 +16,15 @@ def main(arguments: list[str] | None = None) -> int:
         return options.run(options)
     except ValueError as error:
         print(f"langevin-sgd: {error}", file=sys.stderr)
-        return 2
+        return WRONG_ARGUMENTS
+    except KeyboardInterrupt:
+        print("langevin-sgd: interrupted before there was anything to show", file=sys.stderr)
+        return INTERRUPTED
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("langevin-sgd", description="How long does SGD stay in a minimum, and does the theory hold?")
-    commands = parser.add_subparsers(required=True, metavar="command")
+    commands = parser.add_subparsers(required=True, dest="command")
     escape = commands.add_parser("escape", help="escape from a sharp and a flat minimum: measured, exact, predicted",
                                  description="Escape from a sharp and from a flat minimum of equal depth, measured, exact and predicted, "
                                  "under constant, anisotropic and quadratic noise.  Prints a table; writes pictures and a page.")
@@ -38,15 +43,23 @@ def _escape(options: argparse.Namespace) -> int:
     from langevin_sgd.studies.sharp_flat_report import write_report
     from langevin_sgd.studies.sharp_flat_text import study_text
     start = time.perf_counter()
-    options.out.mkdir(parents=True, exist_ok=True)          # a folder that can't be made is better known before the work
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)      # a folder that can't be made is better known before the work
+    except OSError as error:
+        raise ValueError(f"--out {options.out} can't be made a folder: {error.strerror}; name another.") from error
     study = sharp_flat(options.learning_rate, options.batch_size, options.interpretation, options.paths, options.seed,
                        say=lambda line: print(line, file=sys.stderr, flush=True))
     print(study_text(study))
     seconds = time.perf_counter() - start
-    files = write_report(study, options.out, seconds)
+    try:
+        files = write_report(study, options.out, seconds)
+    except OSError as error:
+        print(f"langevin-sgd: the report could not be written to {options.out}: {error.strerror}; the text above is complete.",
+              file=sys.stderr)
+        return DISAGREES
     pictures = sum(path.suffix == ".png" for path in files)
     print(f"\n{seconds:.0f} s.  Open {files[0]}; beside it are the text, the numbers as CSV, and {pictures} pictures.")
-    return 130 if study.stopped == "Ctrl-C" else 0 if study.holds else 1
+    return INTERRUPTED if study.stopped == "Ctrl-C" else AGREES if study.holds else DISAGREES
 
 
 if __name__ == "__main__":

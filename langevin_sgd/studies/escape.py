@@ -283,16 +283,22 @@ def escapes(passages: Sequence[Passage], levels: Sequence[float], level_name: st
     step = None if dt is None else positive("dt", dt)
     rows: list[Escape] = []
     stopped = ""
-    for k, (passage, level) in enumerate(zip(passages, levels, strict=True)):
-        computed, not_exact = _exact(passage)
-        predictions = _predictions(passage)
-        measured, reason = None, "not asked for"
-        if measure is None or measure[k]:
-            expected = computed.value if computed else min((p.value for p in predictions.values()), default=math.nan)
-            measured, reason, stopped = _measured(passage, expected, step, count, key.spawn(k), max_steps, progress)
-        rows.append(Escape(float(level), passage, measured, reason, computed, not_exact, predictions))
-        if stopped == "Ctrl-C":
-            break
+    try:
+        for k, (passage, level) in enumerate(zip(passages, levels, strict=True)):
+            computed, not_exact = _exact(passage)
+            predictions = _predictions(passage)
+            measured, reason = None, "not asked for"
+            if measure is None or measure[k]:
+                expected = computed.value if computed else min((p.value for p in predictions.values()), default=math.nan)
+                measured, reason, why = _measured(passage, expected, step, count, key.spawn(k), max_steps, progress)
+                stopped = stopped or why
+            rows.append(Escape(float(level), passage, measured, reason, computed, not_exact, predictions))
+            if stopped == "Ctrl-C":
+                break
+    except KeyboardInterrupt:           # between two simulations; within one, the simulation returns what it has
+        stopped = "Ctrl-C"
+        if not rows:
+            raise
     return EscapeReport(title, level_name, tuple(rows), stopped)
 
 

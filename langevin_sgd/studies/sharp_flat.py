@@ -19,7 +19,7 @@ from langevin_sgd.models.key import Key
 from langevin_sgd.models.landscape import Landscape
 from langevin_sgd.models.noise import Anisotropic, Constant, Expression, LossProportional, Noise, Quadratic
 from langevin_sgd.models.sde import SDE, sgd
-from langevin_sgd.studies.escape import EscapeReport, escapes
+from langevin_sgd.studies.escape import Escape, EscapeReport, escapes
 from langevin_sgd.studies.occupancy import Occupancy, occupancy
 from langevin_sgd.studies.passage import Passage
 
@@ -90,6 +90,11 @@ class Case:
     reports: dict[str, EscapeReport]
     occupancy: Occupancy | None
 
+    @property
+    def pairs(self) -> list[tuple[Escape, Escape]]:
+        """The escapes from the sharp and from the flat well at the barriers that both have (an interrupted scan has fewer)."""
+        return list(zip(self.reports["sharp"], self.reports.get("flat", ()), strict=False))
+
     def ratio(self, level: float) -> tuple[float, float]:
         """Return the flat time over the sharp time at a barrier: measured and exact (NaN where there is none)."""
         sharp, flat = (next(e for e in self.reports[w] if e.level == level) for w in ("sharp", "flat"))
@@ -100,14 +105,14 @@ class Case:
     @property
     def comparison(self) -> Comparison:
         """The flat time over the sharp time at all barriers."""
-        rows = [(s, f) for s, f in zip(self.reports["sharp"], self.reports["flat"], strict=True)]
-        ratios = np.array([self.ratio(s.level) for s, _ in rows])
+        rows = self.pairs
+        ratios = np.array([self.ratio(s.level) for s, _ in rows]).reshape(-1, 2)
         spread = [math.hypot(*(_relative_half_width(e.measured) for e in row)) for row in rows]
         return Comparison(np.array([s.level for s, _ in rows]), "barrier", ratios[:, 0], ratios[:, 0] * np.array(spread), ratios[:, 1])
 
     def growth(self, well: str) -> float:
         """Return d ln τ / d barrier between the two highest barriers, from the exact times; NaN without them."""
-        times = [(e.level, e.exact.log_value) for e in self.reports[well] if e.exact]
+        times = [(e.level, e.exact.log_value) for e in self.reports.get(well, ()) if e.exact]
         if len(times) < 2:
             return math.nan
         (low, log_low), (high, log_high) = times[-2:]
@@ -167,17 +172,24 @@ def sharp_flat(learning_rate: float = 0.1, batch_size: int = 1, interpretation: 
     temperature = strength * SIGMA_G / 2
     cases: list[Case] = []
     stopped = ""
-    for k, kind in enumerate(KINDS):
-        say(f"[{k + 1}/{len(KINDS)}] {kind.name}: {kind.formula}")
-        settings = Settings(kind, learning_rate, batch_size, interpretation)
-        reports = {}
-        for w, (well, curvature) in enumerate((("sharp", SHARP), ("flat", FLAT))):
-            reports[well] = _scan(settings, well, curvature, temperature, n_paths, key.spawn(k, w))
-            stopped = stopped or reports[well].stopped
-        together = _occupancy(settings, temperature) if kind.joint else None
-        cases.append(Case(kind, reports, together))
-        if stopped == "Ctrl-C":
-            break
+    try:
+        for k, kind in enumerate(KINDS):
+            say(f"[{k + 1}/{len(KINDS)}] {kind.name}: {kind.formula}")
+            settings = Settings(kind, learning_rate, batch_size, interpretation)
+            reports = {}
+            for w, (well, curvature) in enumerate((("sharp", SHARP), ("flat", FLAT))):
+                reports[well] = _scan(settings, well, curvature, temperature, n_paths, key.spawn(k, w))
+                stopped = stopped or reports[well].stopped
+                if stopped == "Ctrl-C":
+                    break
+            together = _occupancy(settings, temperature) if kind.joint and stopped != "Ctrl-C" else None
+            cases.append(Case(kind, reports, together))
+            if stopped == "Ctrl-C":
+                break
+    except KeyboardInterrupt:           # in the first moments of a scan
+        stopped = "Ctrl-C"
+        if not cases:
+            raise
     return SharpFlat(learning_rate, batch_size, interpretation, key, tuple(cases), stopped, _held_equal(strength, temperature))
 
 

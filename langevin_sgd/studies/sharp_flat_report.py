@@ -23,9 +23,10 @@ def write_report(study: SharpFlat, folder: Path, seconds: float) -> list[Path]:
     """Write the report, and return the files: the page, the text, the numbers, and a picture for each kind of noise."""
     folder.mkdir(parents=True, exist_ok=True)
     pictures = {_file_name(case): _png(_escape_figure(case)) for case in study}
-    comparison = draw_comparison({case.kind.name: case.comparison for case in study}, y="flat time over sharp time",
-                                 title="How many times as long the flat minimum keeps")
-    pictures["flat_over_sharp"] = _png(cast("Figure", comparison.figure))
+    compared = {case.kind.name: case.comparison for case in study if case.pairs}
+    if compared:
+        axes = draw_comparison(compared, y="flat time over sharp time", title="How many times as long the flat minimum keeps")
+        pictures["flat_over_sharp"] = _png(cast("Figure", axes.figure))
     occupied = {case.kind.name: case.occupancy for case in study if case.occupancy is not None}
     if occupied:
         axes = draw_occupancy(occupied, title="How often SGD is in the flat minimum")
@@ -49,7 +50,7 @@ def _page(study: SharpFlat, pictures: dict[str, bytes], seconds: float) -> str:
     if "occupancy" in pictures:
         sections.append(("How often SGD is in the flat minimum", text.occupancy_text(study), pictures["occupancy"]))
     verdict, _, rest = text.conclusion(study).partition("\n")
-    sections.insert(1, ("What follows", rest.strip("\n"), pictures["flat_over_sharp"]))
+    sections.insert(1, ("What follows", rest.strip("\n"), pictures.get("flat_over_sharp")))
     footer = (f"langevin_sgd {version('langevin_sgd')}, numba {version('numba')}, numpy {version('numpy')}, Python "
               f"{platform.python_version()} on {platform.machine()}; {study.key}; {seconds:.0f} s.  Points: Monte Carlo with 95 % "
               "intervals; solid: exact; dashed: closed forms, faint where they do not apply.")

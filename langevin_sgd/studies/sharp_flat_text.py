@@ -33,12 +33,11 @@ def header(study: SharpFlat) -> str:
 
 def case_text(case: Case) -> str:
     """Return the table of one kind of noise: the barriers that were measured, and what the closed forms say."""
-    sharp, flat = case.reports["sharp"], case.reports["flat"]
-    names = sharp.formulas
+    names = case.reports["sharp"].formulas
     head = ["barrier", "sharp: measured [95 %]", "exact", "z", "flat: measured [95 %]", "exact", "z", "flat/sharp", "exact",
             *(f"{name} s|f" for name in names)]
     rows = [head]
-    for s, f in zip(sharp, flat, strict=True):
+    for s, f in case.pairs:
         if s.measured is None and s.exact is not None and s.not_measured == "not asked for":
             continue
         measured, exact = case.ratio(s.level)
