@@ -1,90 +1,67 @@
-"""Simulated mean first-passage times against every exact one in one dimension: `python -m validation.claims.first_passage_oracles`.
+"""Simulated mean first-passage times against every exact one in one dimension that is not longer than 1000.
 
 The exact times (tests/oracles.json) come from quadrature, by methods that share no code with the library.  Simulation has two errors:
 
-- by chance: a standard error of 0.7 to 1 % at 20 000 paths (z counts these);
-- of order dt, from drift and noise frozen over a step.  With additive noise it is small beside the other at dt = 0.01 (up to 2 % where the
-  noise is weak beside the barrier).  With state-dependent noise one Richardson step removes it: twice the mean at dt, minus that at 2 dt.
+- by chance: a standard error of 0.7 to 1 % at 20 000 paths;
+- of order dt, from drift and noise frozen over a step.  With additive noise it is small beside the other at dt = 0.01.  With
+  state-dependent noise one Richardson step removes it: twice the mean at dt, minus that at 2 dt.
 
-What is late by order √dt, looking at the steps only, would be off by 5 to 40 standard errors: `--discrete` shows it.
+Controls, which must fail: state-dependent noise at a coarse step without Richardson's, and times that look at the steps only, which are
+late by order √dt.
 """
 from __future__ import annotations
 
-import argparse
-import math
-import sys
-import time
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from check import Check, main, save
+from matplotlib.figure import Figure
 
 import langevin_sgd as ls
-from tests.oracles import equation, interval, select
+from tests.oracle_samples import Sample, passage_problems, time_step
+from tests.oracles import BY_ID
 
 LONGEST = 1000.0        # exact times up to this are simulated, some 1e5 steps of 0.01
-FEWEST_STEPS = 50       # the time step is at most this fraction of the exact time: 0.01 is coarse for what takes 0.2
-ALLOWED = 4.0           # standard errors: 1 in 16 000 for one oracle, 1 in 300 for all of them
+KEY = 20261120
+COARSE = 8              # times the step at which the error of order dt is shown
+BIASED = ("mult4-D0.05-klimontovich", "mult4-D0.1-klimontovich-m1", "mult4-D0.1-stratonovich-m1")
+LATE = ("quartic-D0.25-to-0", "bm-exit-mean", "ou-to-centre-mean", "absx-D1", "ddm-v0.2-mean")
 
 
-@dataclass(frozen=True)
-class Measured:
-    """One exact time, and what simulation made of it."""
-
-    name: str
-    exact: float
-    dt: float
-    richardson: bool
-    mean: float
-    error: float
-    unfinished: int
-
-    @property
-    def z(self) -> float:
-        """Standard errors between the two."""
-        return (self.mean - self.exact) / self.error
-
-    @property
-    def agrees(self) -> bool:
-        """Whether all paths left, and the mean is the exact one."""
-        return abs(self.z) <= ALLOWED and not self.unfinished
+def checks() -> Iterator[Check]:
+    """Every oracle, then the controls."""
+    drawn = []
+    for entry in passage_problems(LONGEST):
+        sample = Sample.without_bias(entry, KEY)
+        how = "" if entry["sde"]["interpretation"] == "any" else ", Richardson"
+        yield _check(f"{entry['id']}, dt = {time_step(entry):.2g}{how}", sample, entry["value"])
+        drawn.append((entry["value"], sample))
+    for name in BIASED:
+        dt = COARSE * time_step(BY_ID[name])
+        yield _check(f"{name}, dt = {dt:.2g} alone", Sample.of(BY_ID[name], dt, KEY), BY_ID[name]["value"], control=True)
+    for name in LATE:
+        sample = Sample.of(BY_ID[name], time_step(BY_ID[name]), KEY, monitoring="discrete")
+        yield _check(f"{name}, looking at the steps only", sample, BY_ID[name]["value"], control=True)
+    _draw(drawn)
 
 
-def oracles(longest: float = LONGEST) -> list[dict[str, Any]]:
-    """Return the entries that are compared: one-dimensional diffusions whose exact time is not too long."""
-    return [entry for entry in select("mean_first_passage_time") if entry["value"] <= longest]
+def _check(name: str, sample: Sample, exact: float, *, control: bool = False) -> Check:
+    """A mean against the exact one, at four standard errors: false alarm 1 in 16 000."""
+    return Check(name=name, value=sample.mean, reference=exact, error=sample.error, control=control)
 
 
-def measure(entry: dict[str, Any], n_paths: int = 20_000, key: int = 20261120, monitoring: str = "continuous") -> Measured:
-    """Simulate one entry."""
-    sde, domain, x0, exact = equation(entry), interval(entry), entry["parameters"]["x0"], entry["value"]
-    dt, richardson = min(0.01, exact / FEWEST_STEPS), entry["sde"]["interpretation"] != "any"
-    fine = ls.first_passage(sde, x0, domain, dt, n_paths, rng=ls.Key(key), monitoring=monitoring)
-    mean, error, unfinished = fine.time.mean(), fine.time.std(ddof=1), n_paths - int(fine.exited.sum())
-    if richardson:
-        coarse = ls.first_passage(sde, x0, domain, 2 * dt, n_paths, rng=ls.Key(key + 1), monitoring=monitoring)
-        mean, error = 2 * mean - coarse.time.mean(), math.hypot(2 * error, coarse.time.std(ddof=1))
-        unfinished += n_paths - int(coarse.exited.sum())
-    return Measured(entry["id"], exact, dt, richardson, float(mean), float(error) / math.sqrt(n_paths), unfinished)
-
-
-def main() -> int:
-    """Print the table; 1 if any oracle is missed."""
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--paths", type=int, default=20_000)
-    options.add_argument("--key", type=int, default=20261120, help="another key, another sample")
-    options.add_argument("--discrete", action="store_true", help="look at the steps only: the control, which must fail")
-    given = options.parse_args()
-    print(f"{'oracle':<36s} {'exact':>10s} {'measured':>10s} {'± 1 s.e.':>9s} {'z':>6s}  {'dt':<9s} verdict")
-    start, missed = time.perf_counter(), 0
-    for entry in oracles():
-        m = measure(entry, given.paths, given.key, "discrete" if given.discrete else "continuous")
-        missed += not m.agrees
-        verdict = "ok" if m.agrees else f"MISSED, {m.unfinished} unfinished" if m.unfinished else "MISSED"
-        steps = f"{m.dt:.3g}" + (", 2 dt" if m.richardson else "")
-        print(f"{m.name:<36s} {m.exact:10.5g} {m.mean:10.5g} {m.error:9.2g} {m.z:+6.1f}  {steps:<9s} {verdict}", flush=True)
-    print(f"{len(oracles()) - missed} of {len(oracles())} agree within {ALLOWED:g} standard errors at {given.paths} paths "
-          f"({time.perf_counter() - start:.0f} s)")
-    return int(missed > 0)
+def _draw(drawn: list[tuple[float, Sample]]) -> None:
+    """Simulated over exact, against the exact time."""
+    ax = Figure(figsize=(6.4, 3.6), layout="constrained").subplots()
+    exact = np.array([e for e, _ in drawn])
+    ax.errorbar(exact, [s.mean / e for e, s in drawn], [2 * s.error / e for e, s in drawn], fmt="o", markersize=3, linewidth=0.8,
+                color=ls.plots.theme.COLOURS[1], label="simulated, 20 000 paths, ± 2 standard errors")
+    ax.axhline(1.0, color="black", linewidth=0.8)
+    ax.set(xscale="log", xlabel="exact mean first-passage time", ylabel="simulated over exact")
+    ax.legend(frameon=False)
+    save(ax.figure, "first_passage_oracles")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main(Path(__file__).stem + ": simulated against exact mean first-passage times", checks)
