@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import functools
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,7 @@ from langevin_sgd.simulation.ensemble import (
     warn_of_stop,
 )
 from langevin_sgd.simulation.exits import labels_of, lowest_face, place_exits, uniforms_needed
-from langevin_sgd.simulation.parts import run_parts
+from langevin_sgd.simulation.parts import WITNESSED_STEPS, run_parts
 from langevin_sgd.simulation.passage_times import FirstPassage
 from langevin_sgd.simulation.schemes import EulerMaruyama, Scheme
 
@@ -86,7 +86,7 @@ def first_passage(sde: SDE, x0: ArrayLike, domain: Region, dt: float = 1e-3, n_p
     first = whole("first_path", first_path, 0)
     if executor is not None:
         task = functools.partial(run, threads=threads or 1, progress=False)
-        parts, reason = run_parts(executor, task, run.nothing, states, count, first)
+        parts, reason = run_parts(executor, task, run.nothing, functools.partial(run.witness, states[:1]), states, count, first)
         columns = Columns.joined(parts, reason)
     else:
         columns = run(states, count, first, made=made, threads=threads, progress=progress)
@@ -176,6 +176,11 @@ class Run:
         blown = paths[exits.diverged]
         status[blown], label[blown], time[blown] = Status.DIVERGED, -1, steps[blown] * self.dt
         return Columns(time, after, label, status, reason)
+
+    def witness(self, x0: Array) -> bytes:
+        """Return the bits of a short path."""
+        columns = replace(self, n_steps=WITNESSED_STEPS)(x0, 1, 0, threads=1, progress=False)
+        return columns.time.tobytes() + columns.point.tobytes()
 
     def nothing(self, n_paths: int) -> Columns:
         """Return the columns of paths that were never run."""

@@ -18,7 +18,7 @@ from langevin_sgd.models.sde import SDE
 from langevin_sgd.models.status import Status, attributes
 from langevin_sgd.simulation.assembly import assemble, check_ingredients
 from langevin_sgd.simulation.ensemble import NOT_STARTED, check_covariance, initial_states, run_chunks, warn_of_divergence, warn_of_stop
-from langevin_sgd.simulation.parts import run_parts
+from langevin_sgd.simulation.parts import WITNESSED_STEPS, run_parts
 from langevin_sgd.simulation.schemes import EulerMaruyama, Scheme
 
 if TYPE_CHECKING:
@@ -145,7 +145,8 @@ def simulate(sde: SDE, x0: ArrayLike, t_span: Sequence[float] = (0, 10), dt: flo
     times = start + save * h
     if executor is not None:
         run = functools.partial(_run, sde, scheme, start, h, save, key, threads=threads or 1, progress=False)
-        parts, reason = run_parts(executor, run, functools.partial(_nothing, len(save), sde.dim), states, count, first)
+        witness = functools.partial(_witness, sde, scheme, start, h, key, states[:1])
+        parts, reason = run_parts(executor, run, functools.partial(_nothing, len(save), sde.dim), witness, states, count, first)
         x, status, reached = (np.concatenate(arrays) for arrays in zip(*(p[:3] for p in parts), strict=True))
         stopped = next((p[3] for p in parts if p[3]), reason)
     else:
@@ -172,6 +173,11 @@ def _run(sde: SDE, scheme: Scheme, start: float, h: float, save: NDArray[np.int6
     total = n_paths * max(int(save[-1]), 1)
     control = run_chunks(chunk, n_paths, threads=threads, chunks=chunks, done=lambda c: c.steps / total, progress=progress)
     return out, status, reached, control.reason
+
+
+def _witness(sde: SDE, scheme: Scheme, start: float, h: float, key: Key, x0: Array) -> bytes:
+    """Return the bits of a short path."""
+    return _run(sde, scheme, start, h, np.array([WITNESSED_STEPS]), key, x0, 1, 0, threads=1, progress=False)[0].tobytes()
 
 
 def _nothing(n_times: int, dim: int, n_paths: int) -> Columns:

@@ -98,3 +98,24 @@ def test_all_workers_dead_is_a_result_as_well():
 def test_misuse_is_raised_and_not_taken_for_a_dead_worker():
     with pytest.raises(ValueError, match="too large"):
         exits(Workers(2, {1}, error=ValueError("too large")))
+
+
+class OtherMachines(Workers):
+    """Workers that round differently: the bits of their short path are others."""
+
+    def submit(self, function, *arguments):
+        future = super().submit(function, *arguments)
+        if self.submitted == 2:
+            part, _ = future.result()
+            future = Future()
+            future.set_result((part, b"other bits"))
+        return future
+
+
+def test_a_worker_that_rounds_differently_is_named_and_its_paths_are_kept():
+    here = exits()
+    with pytest.warns(RuntimeWarning, match="paths 25 to 49 come from a worker .* differ in the last bits"):
+        parts = exits(OtherMachines(4))
+    assert np.array_equal(parts.time, here.time)
+    with pytest.warns(RuntimeWarning, match="paths 25 to 49 come from"):
+        ls.simulate(SDE, 0.0, (0, 1), 0.1, 101, rng=KEY, executor=OtherMachines(4))
