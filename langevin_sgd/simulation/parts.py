@@ -44,7 +44,7 @@ def run_parts(executor: Executor, run: Callable[[Array, int, int], Part], missin
             parts.append(part)
             if there != here:
                 warnings.warn(f"paths {first_path + a} to {first_path + b - 1} come from a worker with another processor or other "
-                              "versions, which rounds differently: their law is the same, but run again here, they differ in the last bits.",
+                              "versions, which rounds differently: their law is the same; run again here, they differ in the last bits.",
                               RuntimeWarning, stacklevel=3)
         except ValueError:
             raise
