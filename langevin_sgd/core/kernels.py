@@ -237,7 +237,7 @@ def passage_kernel(d: int) -> Any:
 @njit(**LANE)
 def running_steps(S: Any, Q: Any, N: int) -> Any:
     """The steps done by the paths that are in the lanes now."""
-    total = np.int64(0)
+    total: Any = np.int64(0)
     for i in range(LANES):
         total += np.int64(S[N, i]) if Q[i] >= 0 else 0
     return total

@@ -97,9 +97,8 @@ def lowest_face(made: Assembly, x: Array) -> tuple[NDArray[np.int64], Array]:
         faces.append(offset + face)
         levels.append(level)
         offset += len(wall)
-    wall = np.argmin(levels, axis=0)
-    here = np.arange(len(x))
-    return np.stack(faces)[wall, here], np.stack(levels)[wall, here]
+    lowest, here = np.argmin(levels, axis=0), np.arange(len(x))
+    return np.stack(faces)[lowest, here], np.stack(levels)[lowest, here]
 
 
 @dataclass(frozen=True)

@@ -101,14 +101,21 @@ def _interval(start: float, target: float) -> Interval:
 
 
 def _steepness(sde: SDE, x: Array) -> float:
-    """The largest rate at which the drift changes about a point, by central differences; a corner counts by its slope on either side."""
+    """The largest rate at which drift and D change about a point: of b and f, whichever is larger, and of the growth of D.
+
+    By central differences, so that a corner counts by its slope on either side.  The Itô drift b alone may vanish where f and what the
+    convention adds cancel, and paths then run away from the point by noise that grows.
+    """
     step = 1e-4 * max(1.0, float(np.abs(x).max()))
-    columns = []
-    for k in range(sde.dim):
-        shift = step * np.eye(sde.dim)[k]
-        b = sde.evaluate(sde.ito_drift_field, np.array([x - shift, x + shift]))
-        columns.append((b[1] - b[0]) / (2 * step))
-    return max(float(np.abs(np.linalg.eigvals(np.array(columns))).max()), 1e-3)
+    shifts = step * np.eye(sde.dim)
+    slopes = []
+    for field in (sde.ito_drift_field, sde.drift_field):
+        values = sde.evaluate(field, np.stack([x - shifts, x + shifts]))
+        slopes.append(float(np.abs(np.linalg.eigvals((values[1] - values[0]) / (2 * step))).max()))
+    low, middle, high = (np.reshape(sde.diffusion(points if sde.dim > 1 else points[..., 0]), (-1, sde.dim, sde.dim))
+                         for points in (x - shifts, x[None], x + shifts))
+    growth = float(np.abs(low - 2 * middle + high).max()) / step**2
+    return max(max(slopes) + growth, 1e-3)
 
 
 def _next_minimum(sde: SDE, start: Array, saddle: Array) -> Array:

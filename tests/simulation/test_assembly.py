@@ -48,6 +48,17 @@ def test_noise_that_jumps_in_the_plane_is_found():
         assemble(ls.SDE(["-x", "-y"], Expression("1 + where(x + y > 0.5, 1, 0)"), 1.0, "klimontovich"), EULER)
 
 
+@pytest.mark.parametrize("covariance", ["1 + 50*where(x < 0.3, x - 0.3, 0)**2", "1 + 1000*abs(x - 0.2)", "1 + where(x > 0, sqrt(x), 0)"])
+def test_noise_that_bends_steeply_does_not_jump(covariance):
+    """What differs across a kink shrinks with the distance, however large it is."""
+    assemble(ls.SDE("-x", ls.noise.Expression(covariance), 1.0, "klimontovich"), ls.EulerMaruyama())
+
+
+def test_a_small_jump_is_one():
+    with pytest.raises(ValueError, match=r"the noise jumps near x = \[1\.\]"):
+        assemble(ls.SDE("-x", ls.noise.Expression("1 + where(x < 1, 0, 1e-4)"), 1.0, "klimontovich"), ls.EulerMaruyama())
+
+
 def test_the_strength_is_the_first_number_of_a_step():
     sde = ls.SDE("-k*x", Expression("1 + a*x**2", a=0.5), 0.25, k=3.0)
     made = assemble(sde, EULER, ls.Interval(high=2.0))

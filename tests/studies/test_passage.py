@@ -74,3 +74,12 @@ def test_bad_points_are_refused(arguments: dict, message: str) -> None:
 def test_a_saddle_with_nothing_beyond_asks_for_an_end() -> None:
     with pytest.raises(ValueError, match="give `end`"):
         Passage.of(ls.SDE("where(x < 3, -x, 1)", ls.noise.Constant(1.0)), 0.0, 3.0)
+
+
+def test_the_step_follows_noise_that_grows_where_the_drift_vanishes() -> None:
+    """Klimontovich, D = 0.05 + 2.5 x²: the Itô drift -5x + 5x is nothing, but paths that run away multiply at the rate 5."""
+    sde = ls.sgd(ls.Landscape("5*x**2/2"), ls.noise.Quadratic(1.0, quadratic=50.0), 0.1, interpretation="klimontovich")
+    assert sde.ito_drift(0.3) == pytest.approx(0.0, abs=1e-12)
+    assert Passage.of(sde, 0.0, 0.4, 0.8).time_step() < 0.01 / 5
+    quiet = ls.sgd(ls.Landscape("5*x**2/2"), ls.noise.Constant(1.0), 0.1)
+    assert Passage.of(quiet, 0.0, 0.4, 0.8).time_step() == pytest.approx(0.01 / 10, rel=0.01)
