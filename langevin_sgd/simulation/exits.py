@@ -85,7 +85,7 @@ def place_exits(made: Assembly, before: Array, after: Array, t: Array, dt: float
         faces[mine] = offset + _highest(made, wall, point[mine])[0] if len(wall) > 1 else offset
         offset += len(wall)
     if bridge and any(face.at is None for wall in made.walls for face in wall):
-        _bring_back(made, before, after, point, faces, np.min([c.size for c in crossings], axis=0), ~diverged)
+        _bring_back(made, before, after, point, faces, np.stack([c.size for c in crossings]).min(axis=0), ~diverged)
     return Exits(fraction, point, faces, diverged)
 
 
