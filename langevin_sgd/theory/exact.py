@@ -14,12 +14,13 @@ from langevin_sgd.models.sde import SDE
 from langevin_sgd.theory.coefficients import check_exact
 from langevin_sgd.theory.convergence import QuadratureError, converged, exact_estimate
 from langevin_sgd.theory.ends import Fate, exit_names, exits_at
+from langevin_sgd.theory.escape_rate import escape_rate
 from langevin_sgd.theory.fates import looks_around, remarks, why_infinite
 from langevin_sgd.theory.passage import HIGH, LOW, Passage
 from langevin_sgd.theory.shares import Sides, shares_of_both, shares_of_probability, shares_of_time
 from langevin_sgd.theory.stationary import StationaryDensity, stationary_density
 
-__all__ = ["QuadratureError", "StationaryDensity", "mean_passage_time", "passage_time_moments", "splitting_probability",
+__all__ = ["QuadratureError", "StationaryDensity", "escape_rate", "mean_passage_time", "passage_time_moments", "splitting_probability",
            "stationary_density"]
 
 

@@ -108,6 +108,10 @@ class Passage:
         at_start = np.logaddexp(ways[LOW].at_start + whole[HIGH], ways[HIGH].at_start + whole[LOW])
         return Function(float(at_start), (low, high))
 
+    def log_integral(self, f: Function) -> float:
+        """Return ln ∫ m f over the domain."""
+        return float(np.logaddexp(*(self._to_end(end, f)[1][0] for end in (LOW, HIGH))))
+
     def _to_end(self, end: int, f: Function) -> tuple[Array, Array]:
         """ln ∫ m f from nodes and edges of a side to its end."""
         panels = self.sides[end]

@@ -29,6 +29,7 @@ PASSAGE: dict[str, Callable[..., float]] = {
     "raw_moment_2_first_passage_time": lambda *problem: ls.exact.passage_time_moments(*problem, 2)[-1].value,
     "raw_moment_3_first_passage_time": lambda *problem: ls.exact.passage_time_moments(*problem, 3)[-1].value,
     "splitting_probability_upper": lambda *problem: ls.exact.splitting_probability(*problem).value,
+    "qsd_exit_rate": lambda sde, _, domain: ls.exact.escape_rate(sde, domain).value,
     "mean_first_passage_time_conditional_upper": lambda *problem: ls.exact.mean_passage_time(*problem, exit="high").value,
 }
 STATIONARY: dict[str, Callable[[Any], float]] = {
