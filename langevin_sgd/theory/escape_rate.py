@@ -56,7 +56,7 @@ def escape_rate(sde: SDE, domain: Region) -> Estimate:
     >>> sde = ls.langevin(ls.landscapes.double_well(), temperature=0.1)
     >>> rate = ls.exact.escape_rate(sde, ls.Interval(high=0.0))
     >>> round(1 / rate.value, 6), round(ls.exact.mean_passage_time(sde, -1.0, ls.Interval(high=0.0)).value, 6)
-    (29.810448, 30.821302)
+    (29.810447, 30.821302)
     """
     check_exact(sde)
     if not isinstance(domain, Region):
@@ -75,8 +75,8 @@ def escape_rate(sde: SDE, domain: Region) -> Estimate:
 
     answer = converged(looks, functools.partial(shares_of_time, order=2), logs, known_finite=1)
     if change > SETTLED:
-        raise QuadratureError(f"the {QUANTITY} does not settle: after {MOST_ITERATIONS} iterations it still changes by {change:.1e}, as where "
-                              "the next eigenvalue is too near.  The value is in `.estimate`.",
+        raise QuadratureError(f"the {QUANTITY} does not settle: after {MOST_ITERATIONS} iterations it still changes by {change:.1e}, as "
+                              "where the next eigenvalue is too near.  The value is in `.estimate`.",
                               exact_estimate(sde, QUANTITY, answer.logs[0], max(answer.errors[0], MOST_ITERATIONS * change)))
     return answer.estimate(0, QUANTITY, remarks(looks))
 
