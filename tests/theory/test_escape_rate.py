@@ -73,7 +73,7 @@ def test_weak_noise_makes_it_the_inverse_of_the_mean_time():
 
 
 @given(scale=st.floats(0.1, 10), shift=st.floats(-5, 5), clock=st.floats(0.1, 10))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20, deadline=None, derandomize=True)
 def test_a_longer_ruler_and_a_faster_clock_only_scale_it(scale, shift, clock):
     drift = "c*s*(y - y**3)".replace("y", "((x - a)/s)")
     sde = ls.SDE(drift, ls.noise.Constant(1.0), 0.3 * clock * scale**2, a=shift, s=scale, c=clock)
