@@ -1,5 +1,14 @@
 """What mathematics says about an equation; here the closed forms, one function each, for plain numbers."""
 from langevin_sgd.theory.kramers import kramers_time, laplace_time
 from langevin_sgd.theory.power_law import power_law_time, power_law_time_published, power_law_time_published_d
+from langevin_sgd.theory.quadratic_noise import (
+    PowerLawStationary,
+    PowerLawStationaryInSpace,
+    power_law_stationary,
+    power_law_stationary_d,
+)
 
-__all__ = ["kramers_time", "laplace_time", "power_law_time", "power_law_time_published", "power_law_time_published_d"]
+__all__ = [
+    "PowerLawStationary", "PowerLawStationaryInSpace", "kramers_time", "laplace_time", "power_law_stationary", "power_law_stationary_d",
+    "power_law_time", "power_law_time_published", "power_law_time_published_d",
+]
