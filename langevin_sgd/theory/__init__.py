@@ -1,4 +1,5 @@
 """What mathematics says about an equation; here the closed forms, one function each, for plain numbers."""
+from langevin_sgd.theory.kesten import LinearStability, kesten_tail_exponent, linear_stability
 from langevin_sgd.theory.kramers import kramers_time, laplace_time
 from langevin_sgd.theory.power_law import power_law_time, power_law_time_published, power_law_time_published_d
 from langevin_sgd.theory.quadratic_noise import (
@@ -9,6 +10,7 @@ from langevin_sgd.theory.quadratic_noise import (
 )
 
 __all__ = [
-    "PowerLawStationary", "PowerLawStationaryInSpace", "kramers_time", "laplace_time", "power_law_stationary", "power_law_stationary_d",
-    "power_law_time", "power_law_time_published", "power_law_time_published_d",
+    "LinearStability", "PowerLawStationary", "PowerLawStationaryInSpace", "kesten_tail_exponent", "kramers_time", "laplace_time",
+    "linear_stability", "power_law_stationary", "power_law_stationary_d", "power_law_time", "power_law_time_published",
+    "power_law_time_published_d",
 ]
