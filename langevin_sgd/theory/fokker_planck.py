@@ -7,13 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from langevin_sgd.models.arguments import Array
+from langevin_sgd.models.answers import Estimate
+from langevin_sgd.models.arguments import Array, positive
 from langevin_sgd.models.region import Region
 from langevin_sgd.models.sde import SDE
 from langevin_sgd.theory.elimination import eliminate, solve, stationary
 from langevin_sgd.theory.generator import Generator, Jumps, Level
 from langevin_sgd.theory.grid import Grid
-from langevin_sgd.theory.grid_function import GridFunction
+from langevin_sgd.theory.grid_function import REFINEMENTS, GridFunction, extrapolated_estimate
+from langevin_sgd.theory.late_times import escape_rate, quasi_stationary_law, survival
 
 LARGEST_BAND = 6e9      # bytes
 KEPT = 6                # eliminations: one domain is asked several questions on three grids
@@ -31,6 +33,9 @@ class Eliminated:
     def solve(self, source: Array) -> Array:
         """Return t with Σ_j q_ij (t_i − t_j) + kill_i t_i = source_i."""
         return np.asarray(solve(self.band, self.pivot, source))
+
+
+Answer = Callable[[Eliminated, int], Array]     # of what is left, and of the step from edge to edge
 
 
 class FokkerPlanck:
@@ -122,7 +127,7 @@ class FokkerPlanck:
         >>> round(square.value, 1)
         214.0
         """
-        def squares(run: Eliminated) -> Array:
+        def squares(run: Eliminated, _: int) -> Array:
             return 2 * run.solve(self._mean_times(run))
         return self._until_exit("mean square of the passage time", domain, squares)
 
@@ -147,7 +152,7 @@ class FokkerPlanck:
             raise ValueError(f"`a` and `b` have states in common, such as {self.grid.points[(both > 0).all(axis=0)][0].tolist()}; a path "
                              "there would have reached both.")
 
-        def hits(run: Eliminated) -> Array:
+        def hits(run: Eliminated, _: int) -> Array:
             return np.minimum(run.solve(run.jumps.kill[1]), 1.0)      # above by rounding only
 
         def outside(x: Array) -> float:
@@ -179,28 +184,109 @@ class FokkerPlanck:
         solved = functools.cache(on)
         return GridFunction("stationary density", self.grid, solved(1), self.sde.interpretation, solved)
 
+    def probability_current(self) -> Array:
+        """Return the stationary probability current J = f p − D ∇p (divergence form), an array (*shape of the grid, d).
+
+        It vanishes for a gradient flow; where it does not, the equation breaks detailed balance.
+
+        Examples
+        --------
+        >>> import langevin_sgd as ls
+        >>> gen = ls.FokkerPlanck(ls.systems.rotating_quadratic(rotation=2.0), ls.Grid([(-4, 4), (-4, 4)], 64))
+        >>> gen.probability_current().shape
+        (64, 64, 2)
+        """
+        density = self.stationary_density().values.ravel()
+        return self.generator.current(density).reshape(*self.grid.shape, self.grid.dim)
+
+    def escape_rate(self, domain: Region) -> Estimate:
+        """Return the rate at which paths that have stayed in the domain for long leave it: the smallest eigenvalue.
+
+        Parameters
+        ----------
+        domain
+            As for `mean_passage_time`.
+
+        Raises
+        ------
+        ValueError
+            As for `mean_passage_time`; also if the domain has parts between which paths hardly change.
+
+        Notes
+        -----
+        Source: `theory`, 8.1.  From the quasi-stationary law the time of exit is exponential with this rate; from a point it is not,
+        and its mean is not 1 / rate.
+
+        Examples
+        --------
+        >>> import langevin_sgd as ls
+        >>> gen = ls.FokkerPlanck(ls.langevin(ls.landscapes.double_well(), temperature=0.1), ls.Grid((-3, 0), 400))
+        >>> 1 / gen.escape_rate(ls.Interval(high=0.0)).value
+        29.8104...
+        """
+        runs = [self._leaving(step, ((domain, 1.0),)) for step in REFINEMENTS]
+        return extrapolated_estimate([escape_rate(run.band, run.pivot) for run in runs], "escape rate", self.sde.interpretation)
+
+    def quasi_stationary_density(self, domain: Region) -> GridFunction:
+        """Return the density of paths that have stayed in the domain for long; ``.values`` times the volumes of cells add up to one.
+
+        Examples
+        --------
+        >>> import langevin_sgd as ls
+        >>> gen = ls.FokkerPlanck(ls.SDE("0", ls.noise.Constant(2.0)), ls.Grid((0, 1), 64))
+        >>> round(gen.quasi_stationary_density(ls.Interval(0, 1)).at(0.5).value, 4)       # π / 2
+        1.5708
+        """
+        def density(run: Eliminated, step: int) -> Array:
+            return quasi_stationary_law(run.band, run.pivot) / self.grid.coarser(step).volumes[run.jumps.cells]
+        return self._until_exit("quasi-stationary density", domain, density)
+
+    def survival(self, domain: Region, time: float) -> GridFunction:
+        """Return the probability that a path has not left the domain at a time, for every start.
+
+        Parameters
+        ----------
+        domain
+            As for `mean_passage_time`.
+        time
+            In units of t.
+
+        Notes
+        -----
+        Implicit steps in time, extrapolated to steps of no size: to about 1e-4 of the probability, also where it is 1e-20.
+
+        Examples
+        --------
+        >>> import langevin_sgd as ls
+        >>> gen = ls.FokkerPlanck(ls.SDE("0", ls.noise.Constant(2.0)), ls.Grid((0, 1), 64))
+        >>> round(gen.survival(ls.Interval(0, 1), 0.1).at(0.5).value, 4)       # Σ 4 sin(nπ/2) exp(−n² π² t) / (n π), n odd
+        0.4745
+        """
+        at = positive("time", time)
+
+        def left(run: Eliminated, _: int) -> Array:
+            return np.minimum(survival(run.jumps, at, float(self._mean_times(run).max())), 1.0)
+        return self._until_exit("probability not to have left", domain, left, is_probability=True)
+
     # --------------------------------------------------------------------------------------------------------------- parts
 
-    def _mean_times(self, run: Eliminated) -> Array:
+    def _mean_times(self, run: Eliminated, _: int = 1) -> Array:
         return run.solve(np.ones(len(run.jumps.cells)))
 
-    def _until_exit(self, quantity: str, domain: Region, answer: Callable[[Eliminated], Array]) -> GridFunction:
+    def _until_exit(self, quantity: str, domain: Region, answer: Answer, *, is_probability: bool = False) -> GridFunction:
         level = self._level("domain", domain)
 
         def outside(x: Array) -> float:
             if level(x) < 0:
                 raise ValueError(f"`x` is {x.tolist()}, but must lie in the domain {domain!r}.")
             return 0.0
-        return self._on_grid(quantity, ((domain, 1.0),), answer, outside)
+        return self._on_grid(quantity, ((domain, 1.0),), answer, outside, is_probability=is_probability)
 
-    def _on_grid(self, quantity: str, free: Free, answer: Callable[[Eliminated], Array], outside: Callable[[Array], float], *,
+    def _on_grid(self, quantity: str, free: Free, answer: Answer, outside: Callable[[Array], float], *,
                  is_probability: bool = False) -> GridFunction:
         def on(step: int) -> Array:
-            run = self._eliminated(step, free)
-            if not (run.pivot > 0).all():
-                raise ValueError(f"paths from some cells of {self.grid.coarser(step)!r} never reach the boundary of "
-                                 f"{' or '.join(repr(region) for region, _ in free)}; it must be in the box of `grid`, or touch it.")
-            values = answer(run)
+            run = self._leaving(step, free)
+            values = answer(run, step)
             if not np.isfinite(values).all():
                 raise ValueError(f"the {quantity} is above 1e308; ask for a smaller domain or more noise.")
             return _filled(self.grid.coarser(step), run.jumps, values)
@@ -209,6 +295,14 @@ class FokkerPlanck:
             return np.min([sign * self._level("region", region)(x) for region, sign in free], axis=0)
         solved = functools.cache(on)
         return GridFunction(quantity, self.grid, solved(1), self.sde.interpretation, solved, level, outside, is_probability)
+
+    def _leaving(self, step: int, free: Free) -> Eliminated:
+        """The eliminated process on the grid of every `step`-th edge, of which all paths end."""
+        run = self._eliminated(step, free)
+        if not (run.pivot > 0).all():
+            raise ValueError(f"paths from some cells of {self.grid.coarser(step)!r} never reach the boundary of "
+                             f"{' or '.join(repr(region) for region, _ in free)}; it must be in the box of `grid`, or touch it.")
+        return run
 
     def _eliminate(self, step: int, free: Free) -> Eliminated:
         levels = [_signed(self._level("region", region), sign) for region, sign in free]

@@ -66,21 +66,20 @@ class GridFunction:
             raise ValueError(f"`x` is {point.tolist()}, but the grid covers {self.grid.bounds.tolist()}.")
         if self._outside is not None and self._level is not None and not self._level(point) > 0:
             value = self._outside(point)
-            return self._estimate(value, 0.0, math.log(value) if value else -math.inf, "")
+            return _estimate(value, 0.0, math.log(value) if value else -math.inf, self.quantity, self.interpretation)
         seen = [interpolated(self.grid.coarser(step), self._solve(step), point) for step in REFINEMENTS]
-        return self._extrapolated(seen)
+        return extrapolated_estimate(seen, self.quantity, self.interpretation, self._is_probability)
 
     def __repr__(self) -> str:
         return f"GridFunction({self.quantity} on {self.grid!r}, {self.interpretation.label})"
 
-    def _extrapolated(self, seen: Sequence[float]) -> Estimate:
-        log_value, log_error, verdict = extrapolated(seen, self._is_probability)
-        value = math.exp(log_value) if log_value < 709.78 else math.inf
-        return self._estimate(value, value * math.expm1(min(log_error, 700.0)), log_value, verdict)
 
-    def _estimate(self, value: float, error: float, log_value: float, verdict: str) -> Estimate:
-        return Estimate(value=value, low=max(value - error, 0.0), high=value + error, confidence=1.0, method=METHOD,
-                        quantity=self.quantity, interpretation=self.interpretation, log_value=log_value, verdict=verdict)
+def extrapolated_estimate(seen: Sequence[float], quantity: str, interpretation: Interpretation, is_probability: bool = False) -> Estimate:
+    """Return the answer for cells of no size, from those on three grids, the finest first."""
+    log_value, log_error, verdict = extrapolated(seen, is_probability)
+    value = math.exp(log_value) if log_value < 709.78 else math.inf
+    error = value * math.expm1(min(log_error, 700.0)) if value else 0.0
+    return _estimate(value, error, log_value, quantity, interpretation, verdict)
 
 
 def extrapolated(seen: Sequence[float], is_probability: bool = False) -> tuple[float, float, str]:
@@ -123,3 +122,8 @@ def _lagrange(nodes: Array, x: float) -> Array:
     distance = nodes[:, None] - nodes + np.eye(len(nodes))
     to_x = np.where(np.eye(len(nodes), dtype=bool), 1.0, x - nodes)
     return np.asarray(np.prod(to_x / distance, axis=1))
+
+
+def _estimate(value: float, error: float, log_value: float, quantity: str, interpretation: Interpretation, verdict: str = "") -> Estimate:
+    return Estimate(value=value, low=max(value - error, 0.0), high=value + error, confidence=1.0, method=METHOD, quantity=quantity,
+                    interpretation=interpretation, log_value=log_value, verdict=verdict)

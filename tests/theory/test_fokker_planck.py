@@ -132,6 +132,49 @@ def test_a_boundary_between_centres_is_where_it_is(end: float) -> None:
     assert math.isclose(tau.value, ls.exact.mean_passage_time(sde, -1.0, domain).value, rel_tol=2e-5)
 
 
+@pytest.mark.parametrize("time", [0.05, 1.0, 20.0])
+def test_survival_of_brownian_motion_between_walls(time: float) -> None:
+    """D = 1/10 between 0 and 1 against its Fourier series; at the last time one path in 1e9 is left."""
+    q = ls.FokkerPlanck(ls.SDE("0", ls.noise.Constant(0.2)), ls.Grid((0, 1), 200)).survival(ls.Interval(0, 1), time).at(0.3)
+    n = np.arange(1, 400, 2)
+    series = np.sum(4 / (n * np.pi) * np.sin(n * np.pi * 0.3) * np.exp(-0.1 * n**2 * np.pi**2 * time))
+    assert math.isclose(q.value, series, rel_tol=1e-4)
+
+
+def test_survival_agrees_with_the_matrix_exponential() -> None:
+    from scipy.linalg import expm
+    gen = ls.FokkerPlanck(in_the_plane(), ls.Grid([(-2, 0.5), (-1.5, 1.5)], 16))
+    q = gen.survival(RIGHT, 0.7).values
+    jumps = gen.generator.jumps([lambda x: -x[..., 0]])
+    np.testing.assert_allclose(q.ravel()[jumps.cells], expm(0.7 * jumps.matrix().toarray()).sum(axis=1), rtol=1e-5)
+
+
+@pytest.mark.parametrize("temperature", [0.1, 0.02])
+def test_escape_rate_from_the_quasi_stationary_law(temperature: float) -> None:
+    """Against the ratio of high moments by quadrature (`theory`, 8.1), and 1 / 29.8104 at temperature 0.1."""
+    sde, domain = ls.langevin(ls.landscapes.double_well(), temperature), ls.Interval(high=0.0)
+    moments = ls.exact.passage_time_moments(sde, -1.0, domain, 9)
+    gen = ls.FokkerPlanck(sde, ls.Grid((-3, 0), 400))
+    rate, mean = gen.escape_rate(domain), gen.mean_passage_time(domain)
+    assert math.isclose(rate.value, 9 * moments[7].value / moments[8].value, rel_tol=2e-5)
+    if temperature == 0.1:
+        assert math.isclose(1 / rate.value, 29.8104, rel_tol=1e-5)
+    law = gen.quasi_stationary_density(domain)
+    assert math.isclose(float(np.sum(law.values * mean.values) * 3 / 400) * rate.value, 1.0, rel_tol=1e-3)
+    assert temperature < 0.1 or abs(mean.at(-1.0).value * rate.value - 1) > 0.03         # a point is not the quasi-stationary law
+
+
+def test_current_is_the_circulation() -> None:
+    """J = p × the rotating part of the drift, p Gaussian; without rotation there is none."""
+    grid = ls.Grid([(-4, 4), (-4, 4)], 96)
+    x, y = grid.points.T
+    p = np.exp(-(x**2 + y**2)) / np.pi
+    current = ls.FokkerPlanck(ls.systems.rotating_quadratic(1.0, 0.5), grid).probability_current().reshape(-1, 2)
+    np.testing.assert_allclose(current, 0.5 * p[:, None] * np.stack([y, -x], axis=1), atol=2e-3 * p.max())
+    still = ls.FokkerPlanck(ls.systems.rotating_quadratic(1.0, 0.0), grid).probability_current()
+    assert np.abs(still).max() < 1e-13
+
+
 # ----------------------------------------------------------------------------------------------------------- reference numbers
 
 def grid_for(entry: dict[str, Any]) -> ls.Grid:
@@ -201,6 +244,12 @@ def test_a_time_of_1e22_keeps_its_digits() -> None:
 
 
 # ----------------------------------------------------------------------------------------------------------------- bad input
+
+def test_parts_that_hardly_exchange_have_no_single_rate() -> None:
+    sde = ls.langevin(ls.landscapes.double_well(), 0.01)
+    with pytest.raises(ValueError, match="no single rate"):
+        ls.FokkerPlanck(sde, ls.Grid((-1.6, 1.6), 200)).escape_rate(ls.Interval(high=-0.2) | ls.Interval(low=0.5))
+
 
 def small() -> ls.FokkerPlanck:
     return ls.FokkerPlanck(two_wells(0.1), ls.Grid([(-2, 2), (-1, 1)], 16))
