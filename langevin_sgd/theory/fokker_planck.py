@@ -1,0 +1,342 @@
+"""The Fokker–Planck equation on a grid: one generator, many questions, in one to three dimensions."""
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from langevin_sgd.models.answers import Estimate
+from langevin_sgd.models.arguments import Array, positive
+from langevin_sgd.models.region import Region
+from langevin_sgd.models.sde import SDE
+from langevin_sgd.theory.elimination import eliminate, solve, stationary
+from langevin_sgd.theory.generator import Generator, Jumps, Level
+from langevin_sgd.theory.grid import Grid
+from langevin_sgd.theory.grid_function import REFINEMENTS, GridFunction, extrapolated_estimate
+from langevin_sgd.theory.late_times import escape_rate, quasi_stationary_law, survival
+
+LARGEST_BAND = 6e9      # bytes
+KEPT = 6                # eliminations: one domain is asked several questions on three grids
+Free = tuple[tuple[Region, float], ...]     # regions and signs: where sign × level is positive, the process lives
+
+
+@dataclass(frozen=True, eq=False)
+class Eliminated:
+    """A jump process on the cells of a domain, and what is left of it after elimination."""
+
+    jumps: Jumps
+    band: Array
+    pivot: Array
+
+    def solve(self, source: Array) -> Array:
+        """Return t with Σ_j q_ij (t_i − t_j) + kill_i t_i = source_i."""
+        return np.asarray(solve(self.band, self.pivot, source))
+
+
+Answer = Callable[[Eliminated, int], Array]     # of what is left, and of the step from edge to edge
+
+
+class FokkerPlanck:
+    """The generator of an equation on a grid of cells: passage times, exit probabilities and stationary laws, at any barrier.
+
+    Parameters
+    ----------
+    sde
+        An equation of one to three components that does not depend on time, in any interpretation, with D > 0 in the box.
+    grid
+        The cells, a `Grid`.  The box ends with walls that give paths back: choose it so large that nothing comes there, or end it
+        where the region ends.
+
+    Raises
+    ------
+    ValueError
+        If the grid has another dimension than the equation, or where drift or noise are not finite, or D not positive.
+
+    Notes
+    -----
+    Source: `theory`, 1.3 and 8.1; D. L. Scharfetter & H. K. Gummel, IEEE Trans. Electron Devices 16, 64 (1969); W. K. Grassmann,
+    M. I. Taksar & D. P. Heyman, Oper. Res. 33, 1107 (1985).  A Markov jump process from cell to cell with rates that are positive at any
+    barrier; boundaries cut through cells where the region says.  Linear equations are solved without a subtraction, so that a mean
+    time of 1e20 has as many digits as one of 1.  The cost is cells × (cells of all axes but the longest)².
+
+    Examples
+    --------
+    >>> import langevin_sgd as ls
+    >>> gen = ls.FokkerPlanck(ls.systems.maier_stein(beta=2.0, strength=0.2), ls.Grid([(-2, 0), (-1.6, 1.6)], 64))
+    >>> tau = gen.mean_passage_time(ls.HalfSpace([1.0, 0.0], 0.0))
+    >>> tau.at([-1.0, 0.0])
+    18.70... ± 0.00... (Fokker–Planck on a grid, Itô)
+    """
+
+    def __init__(self, sde: SDE, grid: Grid) -> None:
+        if not isinstance(grid, Grid):
+            raise ValueError(f"`grid` is {grid!r}, but must be a grid, such as ls.Grid([(-2, 2)], 200).")
+        if sde.dim != grid.dim:
+            raise ValueError(f"`grid` has {grid.dim} axes, but the equation has {sde.dim} components.")
+        if sde.depends_on_time:
+            raise ValueError("`sde` depends on the time t, but a generator needs drift and noise that do not; simulate it, or fix t.")
+        self.sde, self.grid = sde, grid
+        self._generator = functools.cache(lambda step: Generator(sde, grid.coarser(step)))
+        self._eliminated = functools.lru_cache(maxsize=KEPT)(self._eliminate)
+        self._generator(1)
+
+    @property
+    def generator(self) -> Generator:
+        """The jump process itself: its rates, and its sparse matrix on a domain."""
+        return self._generator(1)
+
+    # ---------------------------------------------------------------------------------------------------------- questions
+
+    def mean_passage_time(self, domain: Region) -> GridFunction:
+        """Return the mean time until a path leaves the domain, for every start.
+
+        Parameters
+        ----------
+        domain
+            Any region; where it goes beyond the box, the box gives paths back.
+
+        Returns
+        -------
+        GridFunction
+            ``.at(x)`` is an `Estimate` with the error of the grid, ``.values`` the mean times from all cells.
+
+        Raises
+        ------
+        ValueError
+            If no cell is inside, or some cells cannot leave.
+
+        Examples
+        --------
+        >>> import langevin_sgd as ls
+        >>> gen = ls.FokkerPlanck(ls.systems.rotating_quadratic(strength=0.4), ls.Grid([(-1, 1), (-1, 1)], 64))
+        >>> gen.mean_passage_time(ls.Ball([0, 0], 1.0)).at([0.0, 0.0])
+        2.790... ± ... (Fokker–Planck on a grid, Itô)
+        """
+        return self._until_exit("mean passage time", domain, self._mean_times)
+
+    def second_moment(self, domain: Region) -> GridFunction:
+        """Return the mean square of the time until a path leaves the domain, for every start; arguments as `mean_passage_time`.
+
+        Examples
+        --------
+        >>> import langevin_sgd as ls
+        >>> gen = ls.FokkerPlanck(ls.systems.ornstein_uhlenbeck(), ls.Grid((-7, 2), 400))
+        >>> square = gen.second_moment(ls.Interval(high=2.0)).at(0.0)
+        >>> round(square.value, 1)
+        214.0
+        """
+        def squares(run: Eliminated, _: int) -> Array:
+            return 2 * run.solve(self._mean_times(run))
+        return self._until_exit("mean square of the passage time", domain, squares)
+
+    def committor(self, a: Region, b: Region) -> GridFunction:
+        """Return the probability to reach region b before region a, for every start.
+
+        Parameters
+        ----------
+        a, b
+            Two regions without a common state.
+
+        Examples
+        --------
+        >>> import langevin_sgd as ls
+        >>> sde = ls.langevin(ls.Landscape("(x**2 - 1)**2/4 + y**2/2"), temperature=0.05)
+        >>> gen = ls.FokkerPlanck(sde, ls.Grid([(-1.6, 1.6), (-1.2, 1.2)], (64, 48)))
+        >>> gen.committor(ls.Ball([-1, 0], 0.3), ls.Ball([1, 0], 0.3)).at([0.0, 0.2])
+        0.5 ± ... (Fokker–Planck on a grid, Itô)
+        """
+        both = np.array([self._level("a", a)(self.grid.points), self._level("b", b)(self.grid.points)])
+        if (both > 0).all(axis=0).any():
+            raise ValueError(f"`a` and `b` have states in common, such as {self.grid.points[(both > 0).all(axis=0)][0].tolist()}; a path "
+                             "there would have reached both.")
+
+        def hits(run: Eliminated, _: int) -> Array:
+            return np.minimum(run.solve(run.jumps.kill[1]), 1.0)      # above by rounding only
+
+        def outside(x: Array) -> float:
+            return float(self._level("b", b)(x) >= 0)
+        return self._on_grid("probability to reach the second region first", ((a, -1.0), (b, -1.0)), hits, outside, is_probability=True)
+
+    def stationary_density(self) -> GridFunction:
+        """Return the stationary probability density in the box; ``.values`` times the volumes of cells add up to one.
+
+        Examples
+        --------
+        >>> import langevin_sgd as ls
+        >>> gen = ls.FokkerPlanck(ls.linear([[-1, 2], [-2, -1]], [[0.5, 0], [0, 0.5]]), ls.Grid([(-4, 4), (-4, 4)], 64))
+        >>> round(gen.stationary_density().at([0.0, 0.0]).value, 4)       # 1 / π
+        0.3183
+        """
+        def density(run: Eliminated, volumes: Array) -> Array:
+            if (run.pivot[1:] == 0).any():
+                raise ValueError("some cells cannot reach others, so that there is no single stationary law.")
+            p = stationary(run.band)
+            if not p[-1] > 0:
+                raise ValueError("the density falls by more than 300 orders of magnitude between cells of the box; give a smaller `grid`.")
+            return np.asarray(p / p.sum() / volumes)
+
+        def on(step: int) -> Array:
+            grid = self.grid.coarser(step)
+            run = self._eliminated(step, ())
+            return _filled(grid, run.jumps, density(run, grid.volumes[run.jumps.cells]))
+        solved = functools.cache(on)
+        return GridFunction("stationary density", self.grid, solved(1), self.sde.interpretation, solved)
+
+    def probability_current(self) -> Array:
+        """Return the stationary probability current J = f p − D ∇p (divergence form), an array (*shape of the grid, d).
+
+        It vanishes for a gradient flow; where it does not, the equation breaks detailed balance.
+
+        Examples
+        --------
+        >>> import langevin_sgd as ls
+        >>> gen = ls.FokkerPlanck(ls.systems.rotating_quadratic(rotation=2.0), ls.Grid([(-4, 4), (-4, 4)], 64))
+        >>> gen.probability_current().shape
+        (64, 64, 2)
+        """
+        density = self.stationary_density().values.ravel()
+        return self.generator.current(density).reshape(*self.grid.shape, self.grid.dim)
+
+    def escape_rate(self, domain: Region) -> Estimate:
+        """Return the rate at which paths that have stayed in the domain for long leave it: the smallest eigenvalue.
+
+        Parameters
+        ----------
+        domain
+            As for `mean_passage_time`.
+
+        Raises
+        ------
+        ValueError
+            As for `mean_passage_time`; also if the domain has parts between which paths hardly change.
+
+        Notes
+        -----
+        Source: `theory`, 8.1.  From the quasi-stationary law the time of exit is exponential with this rate; from a point it is not,
+        and its mean is not 1 / rate.
+
+        Examples
+        --------
+        >>> import langevin_sgd as ls
+        >>> gen = ls.FokkerPlanck(ls.langevin(ls.landscapes.double_well(), temperature=0.1), ls.Grid((-3, 0), 400))
+        >>> 1 / gen.escape_rate(ls.Interval(high=0.0)).value
+        29.8104...
+        """
+        runs = [self._leaving(step, ((domain, 1.0),)) for step in REFINEMENTS]
+        return extrapolated_estimate([escape_rate(run.band, run.pivot) for run in runs], "escape rate", self.sde.interpretation)
+
+    def quasi_stationary_density(self, domain: Region) -> GridFunction:
+        """Return the density of paths that have stayed in the domain for long; ``.values`` times the volumes of cells add up to one.
+
+        Examples
+        --------
+        >>> import langevin_sgd as ls
+        >>> gen = ls.FokkerPlanck(ls.SDE("0", ls.noise.Constant(2.0)), ls.Grid((0, 1), 64))
+        >>> round(gen.quasi_stationary_density(ls.Interval(0, 1)).at(0.5).value, 4)       # π / 2
+        1.5708
+        """
+        def density(run: Eliminated, step: int) -> Array:
+            return quasi_stationary_law(run.band, run.pivot) / self.grid.coarser(step).volumes[run.jumps.cells]
+        return self._until_exit("quasi-stationary density", domain, density)
+
+    def survival(self, domain: Region, time: float) -> GridFunction:
+        """Return the probability that a path has not left the domain at a time, for every start.
+
+        Parameters
+        ----------
+        domain
+            As for `mean_passage_time`.
+        time
+            In units of t.
+
+        Notes
+        -----
+        Implicit steps in time, extrapolated to steps of no size: to about 1e-4 of the probability, also where it is 1e-20.
+
+        Examples
+        --------
+        >>> import langevin_sgd as ls
+        >>> gen = ls.FokkerPlanck(ls.SDE("0", ls.noise.Constant(2.0)), ls.Grid((0, 1), 64))
+        >>> round(gen.survival(ls.Interval(0, 1), 0.1).at(0.5).value, 4)       # Σ 4 sin(nπ/2) exp(−n² π² t) / (n π), n odd
+        0.4745
+        """
+        at = positive("time", time)
+
+        def left(run: Eliminated, _: int) -> Array:
+            return np.minimum(survival(run.jumps, at, float(self._mean_times(run).max())), 1.0)
+        return self._until_exit("probability not to have left", domain, left, is_probability=True)
+
+    # --------------------------------------------------------------------------------------------------------------- parts
+
+    def _mean_times(self, run: Eliminated, _: int = 1) -> Array:
+        return run.solve(np.ones(len(run.jumps.cells)))
+
+    def _until_exit(self, quantity: str, domain: Region, answer: Answer, *, is_probability: bool = False) -> GridFunction:
+        level = self._level("domain", domain)
+
+        def outside(x: Array) -> float:
+            if level(x) < 0:
+                raise ValueError(f"`x` is {x.tolist()}, but must lie in the domain {domain!r}.")
+            return 0.0
+        return self._on_grid(quantity, ((domain, 1.0),), answer, outside, is_probability=is_probability)
+
+    def _on_grid(self, quantity: str, free: Free, answer: Answer, outside: Callable[[Array], float], *,
+                 is_probability: bool = False) -> GridFunction:
+        def on(step: int) -> Array:
+            run = self._leaving(step, free)
+            values = answer(run, step)
+            if not np.isfinite(values).all():
+                raise ValueError(f"the {quantity} is above 1e308; ask for a smaller domain or more noise.")
+            return _filled(self.grid.coarser(step), run.jumps, values)
+
+        def level(x: Array) -> Array:
+            return np.min([sign * self._level("region", region)(x) for region, sign in free], axis=0)
+        solved = functools.cache(on)
+        return GridFunction(quantity, self.grid, solved(1), self.sde.interpretation, solved, level, outside, is_probability)
+
+    def _leaving(self, step: int, free: Free) -> Eliminated:
+        """The eliminated process on the grid of every `step`-th edge, of which all paths end."""
+        run = self._eliminated(step, free)
+        if not (run.pivot > 0).all():
+            raise ValueError(f"paths from some cells of {self.grid.coarser(step)!r} never reach the boundary of "
+                             f"{' or '.join(repr(region) for region, _ in free)}; it must be in the box of `grid`, or touch it.")
+        return run
+
+    def _eliminate(self, step: int, free: Free) -> Eliminated:
+        levels = [_signed(self._level("region", region), sign) for region, sign in free]
+        jumps = self._generator(step).jumps(levels)
+        n, w = len(jumps.cells), jumps.bandwidth
+        if not n:
+            raise ValueError(f"no cell of {self.grid.coarser(step)!r} is inside the domain; give `grid` other bounds or more cells.")
+        if 8.0 * n * (2 * w + 1) > LARGEST_BAND:
+            raise ValueError(f"`grid` has {n} cells in the domain and {w} between neighbours along its longest axis, which needs "
+                             f"{8e-9 * n * (2 * w + 1):.0f} GB; give it fewer cells along the shorter axes.")
+        band = jumps.band()
+        return Eliminated(jumps, band, eliminate(band, jumps.kill.sum(axis=0)))
+
+    def _level(self, name: str, region: Region) -> Level:
+        if not isinstance(region, Region):
+            raise ValueError(f"`{name}` is {region!r}, but must be a region, such as ls.Ball([0.0, 0.0], 1.0).")
+        for end in region.reflections:
+            if not np.isclose(end.at, self.grid.bounds[0, 0 if end.sign > 0 else 1], rtol=1e-12, atol=1e-12):
+                raise ValueError(f"`{name}` reflects at {end.at:g}, but the box of `grid` is {self.grid.bounds[0].tolist()}; a reflecting "
+                                 "end must be an end of the box.")
+        variables, values = self.sde.variables, self.sde.values
+        one = self.grid.dim == 1
+
+        def level(x: Array) -> Array:
+            return np.asarray(region.level(x[..., 0] if one else x, variables, **values), dtype=float)
+        return level
+
+
+def _signed(level: Level, sign: float) -> Level:
+    return lambda x: sign * level(x)
+
+
+def _filled(grid: Grid, jumps: Jumps, values: Array) -> Array:
+    """The values of the cells inside as an array of the shape of the grid, NaN outside."""
+    full = np.full(int(np.prod(grid.shape)), np.nan)
+    full[jumps.cells] = values
+    return full.reshape(grid.shape)
