@@ -1,5 +1,6 @@
 """Pictures.  Points are Monte Carlo, solid lines exact, dashed lines closed forms, everywhere; matplotlib is imported when one is drawn."""
+from langevin_sgd.plots.action import draw_action, draw_path, draw_work
 from langevin_sgd.plots.ensembles import draw_paths, draw_survival
 from langevin_sgd.plots.escape import draw_comparison, draw_escapes, draw_occupancy
 
-__all__ = ["draw_comparison", "draw_escapes", "draw_occupancy", "draw_paths", "draw_survival"]
+__all__ = ["draw_action", "draw_comparison", "draw_escapes", "draw_occupancy", "draw_path", "draw_paths", "draw_survival", "draw_work"]

@@ -1,0 +1,111 @@
+"""Paths of least action: the path over the flow of the drift, and the action spent along it."""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from langevin_sgd.models.arguments import Array
+from langevin_sgd.plots.theme import COLOURS, EXACT, new_axes, tidy
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from langevin_sgd.models.sde import SDE
+
+MARGIN = 0.25           # of the flow around the path, over the larger side of the path's box
+GRID = 61
+
+
+class ActionPathLike(Protocol):
+    """What is drawn of a path of least action."""
+
+    @property
+    def sde(self) -> SDE:
+        """The equation."""
+
+    @property
+    def path(self) -> Array:
+        """States, (points, component), or (points,) in one dimension."""
+
+    @property
+    def work(self) -> Array:
+        """The action spent up to each, (points,)."""
+
+    @property
+    def crossings(self) -> Array:
+        """Saddles on the way."""
+
+
+def draw_action(result: ActionPathLike, *, title: str = "") -> Figure:
+    """Draw a path of least action: in the plane over the flow of the drift, with the action spent along it beside.
+
+    Parameters
+    ----------
+    result
+        The result of `minimum_action_path`.
+    title
+        Above the figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        For other than two dimensions only the action against the distance along the path.
+    """
+    from matplotlib.figure import Figure
+    plane = result.path.ndim == 2 and result.path.shape[1] == 2
+    figure = Figure(figsize=(8.4, 3.6) if plane else (5.2, 3.6), layout="constrained")
+    if plane:
+        beside, work = figure.subplots(1, 2, width_ratios=[1.3, 1])
+        draw_path(result, ax=beside)
+        draw_work(result, ax=work)
+    else:
+        draw_work(result, ax=figure.subplots())
+    if title:
+        figure.suptitle(title, fontsize=11, x=0.02, ha="left")
+    return figure
+
+
+def draw_path(result: ActionPathLike, *, ax: Axes | None = None, flow: bool = True, **style: Any) -> Axes:
+    """Draw a path in the plane, over the streamlines of the drift.
+
+    Parameters
+    ----------
+    result
+        The result of `minimum_action_path`, for an equation in two dimensions.
+    flow
+        Whether to draw the streamlines too.
+    """
+    if result.path.ndim != 2 or result.path.shape[1] != 2:
+        raise ValueError(f"`result` has a path of shape {result.path.shape}, but only paths of two components are drawn in the plane; "
+                         "draw_work draws the action along any.")
+    ax = new_axes(ax, (5.2, 4.0))
+    if flow:
+        x, y = (np.linspace(a, b, GRID) for a, b in _box(result.path))
+        f = result.sde.drift(np.stack(np.meshgrid(x, y), axis=-1))
+        ax.streamplot(x, y, f[..., 0], f[..., 1], color="#bbbbbb", linewidth=0.6, arrowsize=0.6, density=1.1)
+    ax.plot(*result.path.T, **{"color": COLOURS[0], **EXACT, "linewidth": 2.2, **style})
+    ax.plot(*result.path[0], "o", color="black", markersize=5, zorder=5)
+    ax.plot(*result.path[-1], "s", color="black", markersize=5, zorder=5)
+    ax.plot(*result.crossings.reshape(-1, 2).T, "x", color="black", markersize=7, zorder=5)
+    names = result.sde.variables
+    return tidy(ax, x=names[0], y=names[1])
+
+
+def draw_work(result: ActionPathLike, *, ax: Axes | None = None, **style: Any) -> Axes:
+    """Draw the action spent against the distance along the path."""
+    ax = new_axes(ax)
+    states = result.path.reshape(len(result.path), -1)
+    distance = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(states, axis=0), axis=1))])
+    ax.plot(distance, result.work, **{"color": COLOURS[0], **EXACT, **style})
+    for crossing in result.crossings:
+        at = int(np.argmin(np.linalg.norm(states - crossing, axis=1)))
+        ax.plot(distance[at], result.work[at], "x", color="black", markersize=7, zorder=5)
+    return tidy(ax, x="distance along the path", y="action spent")
+
+
+def _box(path: Array) -> list[tuple[float, float]]:
+    low, high = path.min(axis=0), path.max(axis=0)
+    margin = MARGIN * (high - low).max() or 1.0
+    return [(a - margin, b + margin) for a, b in zip(low, high, strict=True)]
