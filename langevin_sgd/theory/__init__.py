@@ -1,17 +1,23 @@
 """What mathematics says about an equation; here the closed forms, one function each, for plain numbers."""
+from langevin_sgd.theory.cramer import cramer_exponent
 from langevin_sgd.theory.discrete_variance import IterateCovariance, reshuffled_variance, sgd_covariance, sgd_variance
 from langevin_sgd.theory.eyring_kramers import bouchet_reygner_time, eyring_kramers_time, maier_stein_time
+from langevin_sgd.theory.flatness_indicators import basin_odds, excess_loss, pac_bayes_bound
 from langevin_sgd.theory.kesten import LinearStability, kesten_tail_exponent, linear_stability
-from langevin_sgd.theory.kramers import kramers_time, laplace_time
+from langevin_sgd.theory.kramers import kramers_time, kramers_time_next_order, laplace_time
+from langevin_sgd.theory.levy import levy_exit_time
+from langevin_sgd.theory.minibatch_noise import log_loss_time, mirrored_time, xie_time
 from langevin_sgd.theory.power_law import power_law_time, power_law_time_published, power_law_time_published_d
 from langevin_sgd.theory.quadratic_noise import PowerLawStationary, PowerLawStationaryInSpace, power_law_stationary, power_law_stationary_d
 from langevin_sgd.theory.regression import RegressionNoise, regression_covariance, regression_noise
+from langevin_sgd.theory.threshold import siegmund_nu, threshold_ratio
 from langevin_sgd.theory.underdamped import melnikov_meshkov_time, underdamped_kramers_time
 
 __all__ = [
-    "IterateCovariance", "LinearStability", "PowerLawStationary", "PowerLawStationaryInSpace", "RegressionNoise", "bouchet_reygner_time",
-    "eyring_kramers_time", "kesten_tail_exponent", "kramers_time", "laplace_time", "linear_stability", "maier_stein_time",
-    "melnikov_meshkov_time", "power_law_stationary", "power_law_stationary_d", "power_law_time", "power_law_time_published",
-    "power_law_time_published_d", "regression_covariance", "regression_noise", "reshuffled_variance", "sgd_covariance", "sgd_variance",
-    "underdamped_kramers_time",
+    "IterateCovariance", "LinearStability", "PowerLawStationary", "PowerLawStationaryInSpace", "RegressionNoise", "basin_odds",
+    "bouchet_reygner_time", "cramer_exponent", "excess_loss", "eyring_kramers_time", "kesten_tail_exponent", "kramers_time",
+    "kramers_time_next_order", "laplace_time", "levy_exit_time", "linear_stability", "log_loss_time", "maier_stein_time",
+    "melnikov_meshkov_time", "mirrored_time", "pac_bayes_bound", "power_law_stationary", "power_law_stationary_d", "power_law_time",
+    "power_law_time_published", "power_law_time_published_d", "regression_covariance", "regression_noise", "reshuffled_variance",
+    "sgd_covariance", "sgd_variance", "siegmund_nu", "threshold_ratio", "underdamped_kramers_time", "xie_time",
 ]

@@ -67,8 +67,8 @@ def sgd_covariance(*, curvature: ArrayLike, constant: ArrayLike, learning_rate: 
     dim = len(k)
     p = positive_definite("preconditioner", preconditioner, dim)
     given = numbers("constant", constant)
-    c = covariance_matrix("constant", np.diag(np.broadcast_to(given, (dim,))) if given.ndim == 0 else np.diag(given) if given.ndim == 1
-                          else given, dim) / whole("batch_size", batch_size)
+    given = np.full(dim, given) if given.ndim == 0 else given
+    c = covariance_matrix("constant", np.diag(given) if given.ndim == 1 else given, dim) / whole("batch_size", batch_size)
     rate, mu, decay = positive("learning_rate", learning_rate), finite("momentum", momentum), not_negative("weight_decay", weight_decay)
     if not 0 <= mu < 1:
         raise ValueError(f"`momentum` is {mu:g}, but must be at least 0 and below 1.")

@@ -43,6 +43,24 @@ def test_kramers_becomes_exact_as_the_noise_vanishes_and_its_error_is_the_next_o
     assert [p.expected_error for p in predictions] == pytest.approx(errors, rel=0.15)
 
 
+def test_the_next_order_leaves_a_second_order_error():
+    levels = [0.05, 0.025, 0.0125, 0.00625]
+    predictions = [ls.theory.kramers_time_next_order(**QUARTIC, **QUARTIC_DERIVATIVES, diffusion=d) for d in levels]
+    errors = [exact(f"quartic-D{d:g}-to-1") / p.value - 1 for d, p in zip(levels, predictions, strict=True)]
+    assert errors[-1] == pytest.approx(errors[-2] / 4, rel=0.1)
+    assert errors[-1] < 4e-4
+    assert all(p.applies and e < p.expected_error < 3 * e for p, e in zip(predictions, errors, strict=True))
+    plain = ls.theory.kramers_time(**QUARTIC, diffusion=0.05)
+    assert predictions[0].value / plain.value == pytest.approx(1.075, rel=1e-12)
+
+
+def test_the_next_order_does_not_apply_where_it_is_large():
+    assert not ls.theory.kramers_time_next_order(**QUARTIC, **QUARTIC_DERIVATIVES, diffusion=0.1).applies
+    bent = ls.theory.kramers_time_next_order(**QUARTIC, **{**QUARTIC_DERIVATIVES, "fourth_minimum": 6000.0}, diffusion=0.05)
+    assert math.isnan(bent.value)
+    assert bent.because.startswith("1 + c D = ")
+
+
 def test_kramers_does_not_apply_to_a_low_barrier():
     low = ls.theory.kramers_time(**QUARTIC, diffusion=0.1)
     assert not low.applies
@@ -362,6 +380,7 @@ BAD = [
     ("kramers_time", KRAMERS, {"diffusion": 0.0}, "`diffusion` is 0, but must be positive"),
     ("kramers_time", KRAMERS, {"diffusion": "cold"}, "`diffusion` is 'cold', but must be a number"),
     ("kramers_time", KRAMERS, {"third_minimum": 1.0}, "`fourth_minimum` is missing: the next order needs all of third_minimum"),
+    ("kramers_time_next_order", {**KRAMERS, **QUARTIC_DERIVATIVES}, {"third_saddle": math.nan}, "`third_saddle` is nan"),
     ("laplace_time", LAPLACE, {"drift_potential_difference": -1.0}, "`drift_potential_difference` is -1"),
     ("laplace_time", LAPLACE, {"diffusion_saddle": -0.1}, "`diffusion_saddle` is -0.1, but must be positive"),
     ("laplace_time", LAPLACE, {"interpretation": "anti"}, "`interpretation` is 'anti', but must be 'ito'"),
