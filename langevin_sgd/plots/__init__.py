@@ -1,5 +1,7 @@
 """Pictures.  Points are Monte Carlo, solid lines exact, dashed lines closed forms, everywhere; matplotlib is imported when one is drawn."""
 from langevin_sgd.plots.ensembles import draw_paths, draw_survival
 from langevin_sgd.plots.escape import draw_comparison, draw_escapes, draw_occupancy
+from langevin_sgd.plots.fields import draw_current, draw_landscape, draw_level_lines
 
-__all__ = ["draw_comparison", "draw_escapes", "draw_occupancy", "draw_paths", "draw_survival"]
+__all__ = ["draw_comparison", "draw_current", "draw_escapes", "draw_landscape", "draw_level_lines", "draw_occupancy", "draw_paths",
+           "draw_survival"]
