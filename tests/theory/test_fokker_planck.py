@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 from typing import Any
 
 import numpy as np
@@ -354,6 +355,23 @@ def small() -> ls.FokkerPlanck:
 def test_bad_input_is_told_in_a_sentence(make: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize("interpretation", CONVENTIONS)
+def test_the_same_process_in_another_convention(interpretation: str) -> None:
+    """D may be componentwise or a full matrix; the rates are those of the process, not of how it is written."""
+    grid = ls.Grid([(-2, 0), (-1.5, 1.5)], 32)
+    full = ls.SDE(["x - x**3", "-y"], ls.noise.Expression([["1 + x**2", "y/4"], ["y/4", "1"]]), 0.3)
+    for sde in (in_the_plane(), full):
+        mean = ls.FokkerPlanck(sde, grid).mean_passage_time(RIGHT).values
+        other = ls.FokkerPlanck(sde.in_interpretation(interpretation), grid).mean_passage_time(RIGHT).values
+        np.testing.assert_allclose(other, mean, rtol=1e-2 if sde is not full else 1e-9)
+
+
+def test_a_generator_pickles() -> None:
+    gen = small()
+    again = pickle.loads(pickle.dumps(gen))
+    assert np.array_equal(again.mean_passage_time(RIGHT).values, gen.mean_passage_time(RIGHT).values, equal_nan=True)
 
 
 def test_on_the_boundary_no_time_passes() -> None:
