@@ -132,6 +132,12 @@ class SDE:
         share = _unit(self.interpretation)
         return self._with_corrections(self._added[0] + share[0], self._added[1] + share[1])
 
+    @functools.cached_property
+    def flux_drift_field(self) -> Field:
+        """The field c = b − ∇·D of the drift in divergence form, where the flux is c p − D ∇p."""
+        share = _unit(self.interpretation)
+        return self._with_corrections(self._added[0] + share[0], self._added[1] + share[1] - 1.0)
+
     @property
     def effective_alpha(self) -> float:
         """The α for which `drift_field`, as it was given, is the drift (one dimension): so nobody needs to differentiate D."""
@@ -252,7 +258,7 @@ class SDE:
 
     def _copy(self, **changes: Any) -> SDE:
         other = SDE.__new__(SDE)
-        kept = {k: v for k, v in self.__dict__.items() if k not in ("covariance", "values", "ito_drift_field")}
+        kept = {k: v for k, v in self.__dict__.items() if k not in ("covariance", "values", "ito_drift_field", "flux_drift_field")}
         other.__dict__.update(kept, **changes)
         return other
 

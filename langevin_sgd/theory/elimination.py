@@ -53,9 +53,11 @@ def solve(band: Array, pivot: Array, source: Array) -> Array:
     """Return t with Σ_j q_ij (t_i − t_j) + kill_i t_i = source_i ≥ 0."""
     n, w = band.shape[0], band.shape[1] // 2
     r, t = source.copy(), np.empty(n)
-    for k in range(n - 1, -1, -1):
-        for i in range(max(0, k - w), k):
-            r[i] += band[i, k - i + w] * r[k]
+    for i in range(n - 1, -1, -1):
+        total = r[i]
+        for k in range(i + 1, min(i + w + 1, n)):
+            total += band[i, k - i + w] * r[k]
+        r[i] = total
     for k in range(n):
         total = r[k]
         for j in range(max(0, k - w), k):
@@ -68,16 +70,14 @@ def solve(band: Array, pivot: Array, source: Array) -> Array:
 def solve_transposed(band: Array, pivot: Array, source: Array) -> Array:
     """Return the mean times p spent in each state: p_i (kill_i + Σ_j q_ij) − Σ_j p_j q_ji = source_i ≥ 0."""
     n, w = band.shape[0], band.shape[1] // 2
-    r, p = source.copy(), np.empty(n)
+    p = source.copy()
     for k in range(n - 1, -1, -1):
-        r[k] /= pivot[k]
+        p[k] /= pivot[k]
         for j in range(max(0, k - w), k):
-            r[j] += band[k, j - k + w] * r[k]
-    for k in range(n):
-        total = r[k]
-        for i in range(max(0, k - w), k):
-            total += band[i, k - i + w] * p[i]
-        p[k] = total
+            p[j] += band[k, j - k + w] * p[k]
+    for i in range(n):
+        for k in range(i + 1, min(i + w + 1, n)):
+            p[k] += band[i, k - i + w] * p[i]
     return p
 
 
@@ -87,10 +87,9 @@ def stationary(band: Array) -> Array:
     n, w = band.shape[0], band.shape[1] // 2
     p = np.zeros(n)
     p[0] = 1.0
-    for k in range(1, n):
-        for i in range(max(0, k - w), k):
-            # band[i, k] was divided by the pivot when k was taken out
-            p[k] += band[i, k - i + w] * p[i]
-        if p[k] > 1e200:
-            p[:k + 1] *= 1e-200
+    for i in range(n):
+        if p[i] > 1e200:
+            p *= 1e-200
+        for k in range(i + 1, min(i + w + 1, n)):
+            p[k] += band[i, k - i + w] * p[i]           # a share of jumps: it was divided by the pivot when k was taken out
     return p

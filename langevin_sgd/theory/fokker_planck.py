@@ -4,6 +4,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -81,6 +82,9 @@ class FokkerPlanck:
         self._generator = functools.cache(lambda step: Generator(sde, grid.coarser(step)))
         self._eliminated = functools.lru_cache(maxsize=KEPT)(self._eliminate)
         self._generator(1)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return FokkerPlanck, (self.sde, self.grid)
 
     @property
     def generator(self) -> Generator:

@@ -57,8 +57,8 @@ class GridFunction:
         Notes
         -----
         The error begins with the square of the size of cells: the logarithm (of the odds, for a probability) is extrapolated after
-        Richardson, over the grid, every second edge and every fourth.  The interval is a third of what the extrapolations over two of
-        them differ by; boundaries that cut through cells leave a term of third order, of which a thirteenth of that is left.  Where
+        Richardson, over the grid, every second edge and every fourth.  The interval is what the extrapolations over two of them differ
+        by: wide for a smooth problem, but boundaries that cut through cells leave terms that fall less regularly than powers.  Where
         the answers do not yet converge like that, `verdict` says so and the interval is what the last refinement changed.
         """
         point = state("x", x, self.grid.dim)
@@ -96,7 +96,7 @@ def extrapolated(seen: Sequence[float], is_probability: bool = False) -> tuple[f
     ratio = (middle - coarse) / (fine - middle) if fine != middle else math.inf
     settled = EXPECTED[0] <= ratio <= EXPECTED[1] or abs(fine - middle) < 1e-9
     if settled:
-        return value, abs(first - second) / 3, ""
+        return value, abs(first - second), ""
     return value, max(abs(first - second), abs(fine - middle)), (
         f"halving the cells changed it by {abs(math.expm1(fine - middle)):.1e}, after {abs(math.expm1(middle - coarse)):.1e} before: "
         "not yet the quarter of a resolved answer")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import langevin_sgd as ls
-from langevin_sgd.plots import draw_escapes, draw_occupancy, draw_paths, draw_survival
+from langevin_sgd.plots import draw_current, draw_escapes, draw_landscape, draw_level_lines, draw_occupancy, draw_paths, draw_survival
 from langevin_sgd.studies.occupancy import Occupancy
 
 
@@ -83,3 +83,20 @@ def test_occupancy_is_a_probability() -> None:
     ax = draw_occupancy({"constant": o})
     assert ax.get_ylim() == (0.0, 1.0)
     assert len(ax.lines) == 3
+
+
+def test_lines_of_a_committor_run_where_it_has_their_value() -> None:
+    loss = ls.Landscape("(x**2 - 1)**2/4 + y**2/2")
+    gen = ls.FokkerPlanck(ls.langevin(loss, temperature=0.1), ls.Grid([(-1.6, 1.6), (-1.2, 1.2)], (32, 24)))
+    ax = draw_landscape(loss, [(-1.6, 1.6), (-1.2, 1.2)], highest=0.6)
+    draw_level_lines(gen.committor(ls.Ball([-1, 0], 0.3), ls.Ball([1, 0], 0.3)), levels=[0.5], ax=ax)
+    middle = ax.collections[-1].get_paths()[0].vertices         # by symmetry the line x = 0
+    assert np.abs(middle[:, 0]).max() < 0.01 and np.ptp(middle[:, 1]) > 1.5
+    assert len(drawn(ax.figure)) > 10_000
+
+
+def test_arrows_point_along_the_current() -> None:
+    gen = ls.FokkerPlanck(ls.systems.rotating_quadratic(rotation=1.0), ls.Grid([(-3, 3), (-3, 3)], 32))
+    arrows = draw_current(gen.grid, gen.probability_current()).collections[-1]
+    x, y = arrows.get_offsets().T
+    assert np.allclose(x * arrows.U + y * arrows.V, 0, atol=0.05) and (y * arrows.U - x * arrows.V > 0).all()

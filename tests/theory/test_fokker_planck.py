@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 import langevin_sgd as ls
 from langevin_sgd.theory.elimination import eliminate, solve, solve_transposed, stationary
 from langevin_sgd.theory.generator import Generator
+from langevin_sgd.theory.lattice import selling
 from tests.oracles import BY_ID, ids, select
 
 CONVENTIONS = ("ito", "stratonovich", "klimontovich")
@@ -220,6 +222,74 @@ def test_twice_the_noise_is_not_the_reference_number() -> None:
     assert tau.value < 0.5 * entry["value"]
 
 
+# --------------------------------------------------------------------------------------------------- full matrices, and space
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(2, 3), st.integers(0, 2**32 - 1))
+def test_selling_writes_every_matrix_with_positive_weights(dim: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    g = rng.normal(size=(20, dim, dim)) * 10.0 ** rng.uniform(-1, 1, (20, 1, dim))
+    d = g @ np.swapaxes(g, 1, 2)
+    offsets, weights = selling(d)
+    assert (weights >= 0).all()
+    np.testing.assert_allclose(np.einsum("nm,nmi,nmj->nij", weights, offsets, offsets), d,
+                               atol=1e-9 * np.trace(d, axis1=1, axis2=2).max())
+
+
+def turned(interpretation: str, angle: float, mixed: bool = True) -> tuple[ls.SDE, ls.Region, list[float], ls.SDE]:
+    """Two wells along u and a parabola along v, seen from axes turned by an angle; and the equation of u alone.
+
+    All three conventions keep their meaning when axes are turned.
+    """
+    c, s = math.cos(angle), math.sin(angle)
+    u, v = f"({c!r}*x + {s!r}*y)", f"({-s!r}*x + {c!r}*y)"
+    f, g = f"({u} - {u}**3)", f"(-2*{v})"
+    noise_u, noise_v = f"(1 + {u}**2)", "0.5"
+    cross = f"{c * s!r}*({noise_u} - {noise_v})" if mixed else "0"
+    noise = [[f"{c**2!r}*{noise_u} + {s**2!r}*{noise_v}", cross], [cross, f"{s**2!r}*{noise_u} + {c**2!r}*{noise_v}"]]
+    sde = ls.SDE([f"{c!r}*{f} + {-s!r}*{g}", f"{s!r}*{f} + {c!r}*{g}"], ls.noise.Expression(noise), 0.2, interpretation)
+    return sde, ls.HalfSpace([c, s], 0.0), [-c, -s], ls.SDE("x - x**3", ls.noise.Expression("1 + x**2"), 0.2, interpretation)
+
+
+@pytest.mark.parametrize("interpretation", CONVENTIONS)
+def test_turned_axes_change_nothing(interpretation: str) -> None:
+    """A full matrix of noise that changes with the state, against quadrature along the one axis that matters."""
+    sde, domain, start, alone = turned(interpretation, 0.5)
+    grid = ls.Grid([(-3.2, 1.4), (-2.8, 2.0)], (112, 120))
+    exact = ls.exact.mean_passage_time(alone, -1.0, ls.Interval(high=0.0))
+    gen = ls.FokkerPlanck(sde, grid)
+    jumps = gen.generator.jumps()
+    assert (jumps.rate > 0).all()
+    assert np.abs(jumps.matrix().sum(axis=1)).max() < 1e-12 * np.abs(jumps.matrix().diagonal()).max()
+    tau = gen.mean_passage_time(domain).at(start)
+    assert math.isclose(tau.value, exact.value, rel_tol=5e-5)
+    assert tau.low <= exact.value <= tau.high
+
+
+def test_without_the_mixed_terms_it_is_another_process() -> None:
+    sde, domain, start, alone = turned("ito", 0.5, mixed=False)
+    tau = ls.FokkerPlanck(sde, ls.Grid([(-3.2, 1.4), (-2.8, 2.0)], (80, 84))).mean_passage_time(domain).at(start)
+    assert abs(tau.value / ls.exact.mean_passage_time(alone, -1.0, ls.Interval(high=0.0)).value - 1) > 0.02
+
+
+def test_stationary_law_of_a_linear_equation_with_correlated_noise() -> None:
+    from scipy.linalg import solve_continuous_lyapunov
+    f, d = np.array([[-1.0, 2.0], [-0.5, -2.0]]), np.array([[0.5, 0.15], [0.15, 0.25]])
+    covariance = solve_continuous_lyapunov(f, -2 * d)
+    density = ls.FokkerPlanck(ls.linear(f, d), ls.Grid([(-5, 5), (-3.5, 3.5)], (144, 96))).stationary_density()
+    x = np.array([0.5, -0.2])
+    expected = np.exp(-0.5 * x @ np.linalg.solve(covariance, x)) / (2 * np.pi * math.sqrt(np.linalg.det(covariance)))
+    assert math.isclose(density.at(x).value, expected, rel_tol=1e-3)
+
+
+def test_ball_in_space() -> None:
+    """One octant, whose flat walls give paths back, of the reference number for a ball."""
+    entry = BY_ID["ou-disc-d3-R2-D1"]
+    sde = ls.SDE(["-x", "-y", "-z"], ls.noise.Constant(1.0), entry["sde"]["eps"])
+    tau = ls.FokkerPlanck(sde, ls.Grid([(0, 2.1)] * 3, 32)).mean_passage_time(ls.Ball([0, 0, 0], 2.0)).at([0.0, 0.0, 0.0])
+    assert math.isclose(tau.value, entry["value"], rel_tol=1e-4)
+
+
 # -------------------------------------------------------------------------------------------------------------- high barriers
 
 def test_a_time_of_1e11_keeps_its_digits_where_lu_loses_them() -> None:
@@ -268,6 +338,10 @@ def small() -> ls.FokkerPlanck:
     (lambda: ls.FokkerPlanck(ls.SDE("-x*t", ls.noise.Constant(1.0)), ls.Grid((0, 1), 16)), "time t"),
     (lambda: ls.FokkerPlanck(ls.SDE("1 - x", ls.noise.Expression("x")), ls.Grid((-1, 1), 16)), "positive everywhere"),
     (lambda: ls.FokkerPlanck(ls.SDE("1/x", ls.noise.Constant(1.0)), ls.Grid((-1, 1), 16)), "not finite"),
+    (lambda: ls.FokkerPlanck(turned("ito", 0.5)[0], ls.Grid.from_edges(np.linspace(0, 1, 17)**2, np.linspace(0, 1, 17))), "of one size"),
+    (lambda: ls.FokkerPlanck(ls.linear(-np.eye(2), [[1, 1], [1, 1]]), ls.Grid([(-1, 1)] * 2, 16)), "positive definite"),
+    (lambda: ls.FokkerPlanck(ls.linear(-np.eye(2), [[1, 0.99999], [0.99999, 1]]), ls.Grid([(-1, 1)] * 2, (16, 100))), "jumps over"),
+    (lambda: ls.FokkerPlanck(ls.linear(-np.eye(3), np.eye(3)), ls.Grid([(-1, 1)] * 3, 100)).stationary_density(), "GB"),
     (lambda: small().mean_passage_time(0.5), "`domain`"),
     (lambda: small().mean_passage_time(ls.HalfSpace([1.0, 0.0], 5.0)), "never reach"),
     (lambda: small().mean_passage_time(ls.Ball([9.0, 0.0], 1.0)), "no cell"),
@@ -281,6 +355,23 @@ def small() -> ls.FokkerPlanck:
 def test_bad_input_is_told_in_a_sentence(make: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize("interpretation", CONVENTIONS)
+def test_the_same_process_in_another_convention(interpretation: str) -> None:
+    """D may be componentwise or a full matrix; the rates are those of the process, not of how it is written."""
+    grid = ls.Grid([(-2, 0), (-1.5, 1.5)], 32)
+    full = ls.SDE(["x - x**3", "-y"], ls.noise.Expression([["1 + x**2", "y/4"], ["y/4", "1"]]), 0.3)
+    for sde in (in_the_plane(), full):
+        mean = ls.FokkerPlanck(sde, grid).mean_passage_time(RIGHT).values
+        other = ls.FokkerPlanck(sde.in_interpretation(interpretation), grid).mean_passage_time(RIGHT).values
+        np.testing.assert_allclose(other, mean, rtol=1e-2 if sde is not full else 1e-9)
+
+
+def test_a_generator_pickles() -> None:
+    gen = small()
+    again = pickle.loads(pickle.dumps(gen))
+    assert np.array_equal(again.mean_passage_time(RIGHT).values, gen.mean_passage_time(RIGHT).values, equal_nan=True)
 
 
 def test_on_the_boundary_no_time_passes() -> None:

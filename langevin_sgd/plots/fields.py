@@ -1,0 +1,97 @@
+"""Pictures of the plane: a potential in shades, answers on a grid as lines of equal value, a current as arrows."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from langevin_sgd.models.arguments import Array
+from langevin_sgd.models.landscape import Landscape
+from langevin_sgd.plots.theme import COLOURS, new_axes, tidy
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+SIZE = (5.6, 4.2)
+ARROWS = 24             # along each axis at most
+FAINTEST = 0.02         # of the longest arrow
+
+
+class GridLike(Protocol):
+    """What is drawn on."""
+
+    @property
+    def centres(self) -> tuple[Array, ...]:
+        """The centres of cells along each axis."""
+
+
+class GridFunctionLike(Protocol):
+    """What is drawn of an answer on a grid."""
+
+    quantity: str
+    grid: Any
+    values: Array
+
+
+def draw_landscape(loss: Landscape, bounds: ArrayLike, *, highest: float | None = None, ax: Axes | None = None, **style: Any) -> Axes:
+    """Draw a landscape of two dimensions in shades of gray, dark where it is low.
+
+    Parameters
+    ----------
+    loss
+        The landscape.
+    bounds
+        (low, high) of both axes.
+    highest
+        Values above it are left white.
+    """
+    ax = new_axes(ax, SIZE)
+    (x0, x1), (y0, y1) = np.asarray(bounds, dtype=float)
+    x, y = np.meshgrid(np.linspace(x0, x1, 200), np.linspace(y0, y1, 200))
+    height = loss(np.stack([x, y], axis=-1))
+    top = float(height.max()) if highest is None else highest
+    ax.contourf(x, y, height, levels=np.linspace(float(height.min()), top, 16), **{"cmap": "gray", "alpha": 0.6, **style})
+    ax.set(xlim=(x0, x1), ylim=(y0, y1))
+    return tidy(ax, x=loss.variables[0], y=loss.variables[1])
+
+
+def draw_level_lines(answer: GridFunctionLike, *, levels: Sequence[float] | None = None, ax: Axes | None = None, **style: Any) -> Axes:
+    """Draw lines of equal value of an answer of the generator in two dimensions, with their values.
+
+    Parameters
+    ----------
+    answer
+        What `FokkerPlanck` gives: a committor, mean passage times.
+    levels
+        The values; chosen by matplotlib if None.
+    """
+    ax = new_axes(ax, SIZE)
+    x, y = answer.grid.centres
+    lines = ax.contour(x, y, np.ma.masked_invalid(answer.values.T), levels=levels, **{"colors": COLOURS[1], "linewidths": 1.2, **style})
+    ax.clabel(lines, fontsize=7)
+    return tidy(ax, x="x", y="y", title=f"lines: {answer.quantity}")
+
+
+def draw_current(grid: GridLike, current: Array, *, ax: Axes | None = None, **style: Any) -> Axes:
+    """Draw a current in two dimensions as arrows whose area is its strength; the weakest are left out.
+
+    Parameters
+    ----------
+    grid
+        The cells.
+    current
+        An array (*cells, 2), as `FokkerPlanck.probability_current` gives.
+    """
+    ax = new_axes(ax, SIZE)
+    x, y = grid.centres
+    every = [max(1, len(c) // ARROWS) for c in (x, y)]
+    part = current[every[0] // 2::every[0], every[1] // 2::every[1]]
+    strength = np.linalg.norm(part, axis=-1)
+    shown = strength > FAINTEST * strength.max()
+    length = np.where(shown, 1 / np.sqrt(np.where(shown, strength, 1.0)), np.nan)
+    across, up = np.meshgrid(x[every[0] // 2::every[0]], y[every[1] // 2::every[1]], indexing="ij")
+    ax.quiver(across[shown], up[shown], (part[..., 0] * length)[shown], (part[..., 1] * length)[shown],
+              **{"color": COLOURS[0], "width": 0.004, "pivot": "middle", **style})
+    return tidy(ax, x="x", y="y")
