@@ -72,8 +72,8 @@ class ActionPath:
         ends = f"from {_text(self.path[0])} to {_text(self.path[-1])}"
         over = f" over {' and '.join(map(_text, self.crossings))}" if len(self.crossings) else ""
         return (f"ActionPath({ends}{over}: action {self.action:.10g}, by a chain of points {self.chain_action:.10g}; "
-                f"time ~ exp(action / ε), ε = {self.strength:g}: exponent {self.exponent:.6g}; {self.sde.interpretation.label}, "
-                "the same in every convention)")
+                f"time ~ exp(action / ε), ε = {self.strength:g}: exponent {self.exponent:.6g}; "
+                f"{self.sde.interpretation.label}, the same in every convention)")
 
 
 def minimum_action_path(sde: SDE, start: ArrayLike, end: ArrayLike) -> ActionPath:
