@@ -107,7 +107,7 @@ def _step(noise: WeakNoise, path: Array, pace: float) -> Array:
     theta = np.einsum("nij,nj->ni", metric, pull[:, None] * tangent - f)[1:-1]
     jacobian, slopes, along, inner = noise.jacobian(x), noise.covariance_slopes(x), tangent[1:-1], pull[1:-1, None]
     mixed = np.einsum("nij,nj->ni", jacobian, along) + np.einsum("nilj,nl,nj->ni", slopes, theta, along)
-    by_x = np.einsum("nij,ni->nj", jacobian, theta) + np.einsum("ni,nilj,nl->nj", theta, slopes, theta)
+    by_x = np.einsum("nij,ni->nj", jacobian, theta) + np.einsum("ni,nilj,nl->nj", theta, slopes, theta) / 2
     rising = ((pull[2:] - pull[:-2]) / (2 * h))[:, None]
     explicit = inner * rising * along - inner * mixed + np.einsum("nij,nj->ni", noise.covariance(x), by_x)
     stiff = np.concatenate([[0.0], pace * pull[1:-1]**2 / h**2, [0.0]])
