@@ -37,7 +37,7 @@ def predict(sde: SDE, minimum: Point, saddle: Point) -> dict[str, Prediction]:
 
         In more than one dimension: if the two points differ along one axis whose component is an equation by itself, the predictions
         for that component; else "power_law" and "power_law_published" if there is a landscape and the noise is a scalar function of
-        the state times its value at the minimum, and grows from there; else nothing.
+        the state times its value at the minimum, and grows from there, and "eyring_kramers" if it does not grow; else nothing.
 
     Raises
     ------

@@ -1,6 +1,6 @@
-"""The closed forms in more than one dimension, filled in from an equation: the power law.
+"""The closed forms in more than one dimension, filled in from an equation: the power law, and Eyring–Kramers where the noise is constant.
 
-It has a meaning where the noise is one number times its value at the minimum, C(x) = s(x) C_m.
+They have a meaning where the noise is one number times its value at the minimum, C(x) = s(x) C_m.
 """
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from langevin_sgd.models.arguments import Array
 from langevin_sgd.models.landscape import Landscape
 from langevin_sgd.models.sde import SDE
 from langevin_sgd.theory.crossing import NEAR, REACH, derivatives
+from langevin_sgd.theory.eyring_kramers import eyring_kramers_time
 from langevin_sgd.theory.power_law import power_law_time, power_law_time_published_d
 from langevin_sgd.theory.regime import FUNCTION_OF_LOSS, GROWS, doubted, percent, relative
 
 ONE_SHAPE = 1e-6                # how far C(x) may be from a multiple of C_m, and C_m from one of the identity
+CONSTANT = 0.01                 # noise counts as constant if taking it so changes the time by no more
 ASIDE = 0.1                     # the noise is also looked at this far beside the way, over the distance of minimum and saddle
 POINTS = 33                     # along the way
 NEWTON_STEPS = 30
@@ -31,9 +33,11 @@ def predictions_in_space(sde: SDE, minimum: Array, saddle: Array) -> dict[str, P
         raise ValueError(f"`minimum` and `saddle` are both {minimum.tolist()}, but must be two points.")
     start, top = (_refined(sde.landscape, name, x, index, width) for name, x, index in (("minimum", minimum, 0), ("saddle", saddle, 1)))
     noise = _noise(sde, start, _way(start, top, width), width)
-    if noise is None or not noise.growth * width**2 > GROWS:
+    if noise is None:
         return {}
     h_m, h_s = sde.landscape.hessian(start), sde.landscape.hessian(top)
+    if not noise.growth * width**2 > GROWS:
+        return {"eyring_kramers": _eyring_kramers(noise, sde.landscape(top) - sde.landscape(start), h_m, h_s, sde.values["strength"])}
     escape, strength = np.linalg.eigh(h_s)[1][:, 0], sde.values["strength"]
     kappa = float(np.trace(np.linalg.solve(noise.at_minimum, h_m))) / (strength * noise.growth)
     numbers = {"barrier": sde.landscape(top) - sde.landscape(start), "curvature_minimum": h_m, "curvature_saddle": h_s,
@@ -45,6 +49,17 @@ def predictions_in_space(sde: SDE, minimum: Array, saddle: Array) -> dict[str, P
     against, error = _noise_against_loss(noise, losses, numbers["barrier"], kappa, 2 / (kappa * strength * numbers["constant"]))
     return {"power_law": doubted(derived, against, error),
             "power_law_published": doubted(power_law_time_published_d(**numbers), against, error)}
+
+
+def _eyring_kramers(noise: _Noise, barrier: float, h_m: Array, h_s: Array, strength: float) -> Prediction:
+    """The form for constant isotropic noise, with the noise of the minimum along the escape direction."""
+    escape = np.linalg.eigh(h_s)[1][:, 0]
+    d = strength / 2 * float(escape @ noise.at_minimum @ escape)
+    prediction = eyring_kramers_time(barrier=barrier, curvature_minimum=h_m, curvature_saddle=h_s, diffusion=d)
+    against, departure = _not_isotropic(noise), float(np.abs(noise.on_way - 1).max())
+    if departure * barrier / d > CONSTANT:
+        against.append(f"the noise is not constant: near the way it changes by {percent(departure)}")
+    return doubted(prediction, against, relative(departure * barrier / d))
 
 
 @dataclass(frozen=True)
@@ -82,12 +97,18 @@ def _noise(sde: SDE, start: Array, way: Array, width: float) -> _Noise | None:
 
 def _noise_against_loss(noise: _Noise, losses: Array, barrier: float, kappa: float, slope: float) -> tuple[list[str], float]:
     """How far the noise on the way is from s = 1 + slope · (L − L_m), and the most that this can change in the time."""
-    variances = np.linalg.eigvalsh(noise.at_minimum)
-    if variances[-1] > variances[0] * (1 + ONE_SHAPE):
-        return [f"the noise is not isotropic (its variances are {variances[0]:.3g} to {variances[-1]:.3g} at the minimum)"], 0.0
+    if uneven := _not_isotropic(noise):
+        return uneven, 0.0
     departure = float(np.abs(noise.on_way / (1 + slope * losses) - 1).max())
     against = [f"the noise is not a function of the loss: near the way it departs from C_m (1 + u (L − L_m) / ΔL) by {percent(departure)}"]
     return against if departure > FUNCTION_OF_LOSS else [], relative(departure * kappa * float(np.log1p(slope * barrier)))
+
+
+def _not_isotropic(noise: _Noise) -> list[str]:
+    variances = np.linalg.eigvalsh(noise.at_minimum)
+    if variances[-1] <= variances[0] * (1 + ONE_SHAPE):
+        return []
+    return [f"the noise is not isotropic (its variances are {variances[0]:.3g} to {variances[-1]:.3g} at the minimum)"]
 
 
 def _beyond_parabola(loss: Landscape, x: Array, direction: Array, width: float) -> list[float]:

@@ -381,9 +381,24 @@ def test_noise_in_the_plane_that_does_not_fit_is_named():
     assert reasons(uneven).startswith("the noise is not isotropic (its variances are 0.764 to 5.24 at the minimum)")
 
 
+def test_constant_noise_in_the_plane_is_eyring_kramers():
+    found = ls.predict(ls.langevin(BENT, 0.01), [-1.0, 0.5], [0.0, 0.0])
+    assert set(found) == {"eyring_kramers"}
+    h_m, h_s = BENT.hessian(np.array([-1.0, 0.5])), BENT.hessian(np.array([0.0, 0.0]))
+    barrier = BENT(np.array([0.0, 0.0])) - BENT(np.array([-1.0, 0.5]))
+    unstable = -np.linalg.eigvalsh(h_s)[0]
+    byhand = 2 * math.pi / unstable * math.sqrt(-np.linalg.det(h_s) / np.linalg.det(h_m)) * math.exp(barrier / 0.01)
+    assert found["eyring_kramers"].value == pytest.approx(byhand, rel=1e-9)
+    assert found["eyring_kramers"].applies
+    uneven = ls.predict(ls.sgd(BENT, ls.noise.Anisotropic([[1.0, 0.0], [0.0, 2.0]]), 0.02), [-1.0, 0.5], [0.0, 0.0])["eyring_kramers"]
+    assert not uneven.applies and uneven.because.startswith("the noise is not isotropic (its variances are 1 to 2")
+    fading = ls.noise.Expression([["2 - x**2", "0"], ["0", "2 - x**2"]])
+    shrinking = ls.predict(ls.sgd(BENT, fading, 0.02), [-1.0, 0.5], [0.0, 0.0])
+    assert not any(p.applies for p in shrinking.values())
+
+
 def test_what_has_no_closed_form_here_has_no_prediction():
     assert ls.predict(ls.systems.maier_stein(), [-1.0, 0.0], [0.0, 0.0]) == {}                            # no landscape
-    assert ls.predict(ls.langevin(BENT, 0.02), [-1.0, 0.5], [0.0, 0.0]) == {}                             # noise that does not grow
     turning = ls.noise.Expression([["1 + x**2", "0.1*x"], ["0.1*x", "1"]])
     assert ls.predict(ls.sgd(BENT, turning, 0.05), [-1.0, 0.5], [0.0, 0.0]) == {}                         # noise that changes its shape
 
