@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -328,6 +329,11 @@ class FokkerPlanck:
                 raise ValueError(f"`{name}` reflects at {end.at:g}, but the box of `grid` is {self.grid.bounds[0].tolist()}; a reflecting "
                                  "end must be an end of the box.")
         variables, values = self.sde.variables, self.sde.values
+        for face in itertools.chain.from_iterable(region.walls(variables)):
+            for parameter, value in face.values.items():
+                if values.get(parameter, value) != value:
+                    raise ValueError(f"the parameter `{parameter}` has the value {values[parameter]:g} in the equation and {value:g} in "
+                                     "the region; one name has one value.")
         one = self.grid.dim == 1
 
         def level(x: Array) -> Array:

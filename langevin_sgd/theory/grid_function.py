@@ -76,30 +76,31 @@ class GridFunction:
 
 def extrapolated_estimate(seen: Sequence[float], quantity: str, interpretation: Interpretation, is_probability: bool = False) -> Estimate:
     """Return the answer for cells of no size, from those on three grids, the finest first."""
-    log_value, log_error, verdict = extrapolated(seen, is_probability)
+    value, spread = seen[0], max(seen) - min(seen)
+    if not all(0 < v < (1 if is_probability else math.inf) for v in seen):      # a probability that is 0 or 1 to rounding
+        return _estimate(value, spread, math.log(value) if value > 0 else -math.inf, quantity, interpretation,
+                         "" if spread <= 1e-9 * value else "the coarser grids do not resolve it; use more cells")
+    if is_probability:
+        odds, error, verdict = extrapolated([math.log(v) - math.log1p(-v) for v in seen])
+        log_value = -float(np.logaddexp(0.0, -odds))
+        value = math.exp(log_value)
+        return _estimate(value, value * (1 - value) * math.expm1(min(error, 700.0)), log_value, quantity, interpretation, verdict)
+    log_value, error, verdict = extrapolated([math.log(v) for v in seen])
     value = math.exp(log_value) if log_value < 709.78 else math.inf
-    error = value * math.expm1(min(log_error, 700.0)) if value else 0.0
-    return _estimate(value, error, log_value, quantity, interpretation, verdict)
+    return _estimate(value, value * math.expm1(min(error, 700.0)), log_value, quantity, interpretation, verdict)
 
 
-def extrapolated(seen: Sequence[float], is_probability: bool = False) -> tuple[float, float, str]:
-    """Return the logarithm of the value for cells of no size, its error and a verdict, from three grids, the finest first."""
-    if not all(0 < v < math.inf for v in seen) or (is_probability and not all(v < 1 for v in seen)):
-        low, high = min(seen), max(seen)
-        same = seen[0] > 0 and low == high
-        return (math.log(seen[0]) if seen[0] > 0 else -math.inf, 0.0 if same else math.inf,
-                "" if same else "the coarser grids do not resolve it; use more cells")
-    fine, middle, coarse = (math.log(v) - math.log1p(-v) if is_probability else math.log(v) for v in seen)
+def extrapolated(seen: Sequence[float]) -> tuple[float, float, str]:
+    """Return a number for cells of no size, its error and a verdict, from three grids, the finest first."""
+    fine, middle, coarse = seen
     first, second = (4 * fine - middle) / 3, (4 * middle - coarse) / 3
     best = first + (first - second) / 15
-    value = -math.log1p(math.exp(-best)) if is_probability else best
     ratio = (middle - coarse) / (fine - middle) if fine != middle else math.inf
-    settled = EXPECTED[0] <= ratio <= EXPECTED[1] or abs(fine - middle) < 1e-9
-    if settled:
-        return value, abs(first - second), ""
-    return value, max(abs(first - second), abs(fine - middle)), (
-        f"halving the cells changed it by {abs(math.expm1(fine - middle)):.1e}, after {abs(math.expm1(middle - coarse)):.1e} before: "
-        "not yet the quarter of a resolved answer")
+    if EXPECTED[0] <= ratio <= EXPECTED[1] or abs(fine - middle) < 1e-9:
+        return best, abs(first - second), ""
+    return best, max(abs(first - second), abs(fine - middle)), (
+        f"halving the cells changed its logarithm by {abs(fine - middle):.1e}, after {abs(middle - coarse):.1e} before: not yet the "
+        "quarter of a resolved answer")
 
 
 def interpolated(grid: Grid, values: Array, x: Array) -> float:

@@ -368,6 +368,26 @@ def test_the_same_process_in_another_convention(interpretation: str) -> None:
         np.testing.assert_allclose(other, mean, rtol=1e-2 if sde is not full else 1e-9)
 
 
+def test_a_probability_of_one_to_rounding_and_one_of_1e_minus_200() -> None:
+    """Φ falls by 460 over the way: the probability against the drift is exp(−460), with it 1."""
+    gen = ls.FokkerPlanck(ls.SDE("1", ls.noise.Constant(1.0)), ls.Grid((0, 230), 3200))
+    ends = ls.Interval(high=1.0), ls.Interval(low=229.0)
+    against, with_it = gen.committor(*ends[::-1]).at(220.0), gen.committor(*ends).at(220.0)
+    exact = ls.exact.splitting_probability(ls.SDE("-1", ls.noise.Constant(1.0)), 10.0, ls.Interval(1.0, 229.0))   # from the other end
+    assert math.isclose(against.log_value, exact.log_value, rel_tol=1e-6)
+    assert 1 - 1e-14 <= with_it.low <= with_it.value <= 1.0
+
+
+def test_a_region_reads_the_parameters_of_the_equation() -> None:
+    gen = ls.FokkerPlanck(ls.SDE("a*x - x**3", ls.noise.Constant(1.0), 0.3, a=1.0), ls.Grid((-3, 0.5), 64))
+    by_name, by_number = (gen.mean_passage_time(region).at(-1.0).value for region in (ls.Where("a - 1 - x"), ls.Interval(high=0.0)))
+    assert math.isclose(by_name, by_number, rel_tol=1e-9)
+    with pytest.raises(ValueError, match="one name has one value"):
+        gen.mean_passage_time(ls.Where("a - 1 - x", a=1.2))
+    with pytest.raises(ValueError, match="`c` has no value"):
+        gen.mean_passage_time(ls.Where("c - x"))
+
+
 def test_a_generator_pickles() -> None:
     gen = small()
     again = pickle.loads(pickle.dumps(gen))
