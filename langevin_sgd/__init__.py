@@ -13,10 +13,11 @@ from langevin_sgd.simulation.schemes import EulerMaruyama, Milstein
 from langevin_sgd.simulation.trajectories import Trajectories, simulate
 from langevin_sgd.studies.escape import Escape, EscapeReport, escape
 from langevin_sgd.theory import exact
+from langevin_sgd.theory.chain import Chain
 from langevin_sgd.theory.predict import predict
 
 __all__ = [
-    "SDE", "Ball", "Box", "CriticalPoint", "Escape", "EscapeReport", "Estimate", "EulerMaruyama", "FirstPassage", "HalfSpace", "Interval",
-    "Key", "Landscape", "Milstein", "Prediction", "Region", "Status", "Sublevel", "Trajectories", "Where", "escape", "exact",
+    "SDE", "Ball", "Box", "Chain", "CriticalPoint", "Escape", "EscapeReport", "Estimate", "EulerMaruyama", "FirstPassage", "HalfSpace",
+    "Interval", "Key", "Landscape", "Milstein", "Prediction", "Region", "Status", "Sublevel", "Trajectories", "Where", "escape", "exact",
     "first_passage", "landscapes", "langevin", "linear", "noise", "plots", "predict", "sgd", "simulate", "systems", "theory",
 ]
