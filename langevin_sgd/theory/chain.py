@@ -191,7 +191,7 @@ class Chain:
         def number(grid: Grid) -> tuple[float, float]:
             value = float(_sums(grid, start)[wanted])
             value *= self.dt if wanted == STEPS else 1.0
-            return value, value
+            return (value, value) if value > 0 else (math.nan, math.nan)        # no probability is zero: it underflowed
 
         return settled(step, around, number, quantity)[0]
 

@@ -1,16 +1,14 @@
 """Numbers of a chain that do not change any more: with more nodes, and in a wider window."""
 from __future__ import annotations
 
-import dataclasses
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-
 from langevin_sgd.models.answers import Estimate
 from langevin_sgd.models.region import Interval
-from langevin_sgd.theory.convergence import QuadratureError, exact_estimate
+from langevin_sgd.theory.convergence import QuadratureError
 from langevin_sgd.theory.ends import Fate
 from langevin_sgd.theory.fates import looks_around, why_infinite
 from langevin_sgd.theory.refinement import refined, relevant
@@ -88,20 +86,20 @@ def settled(step: Step, around: Surroundings, number: Number, quantity: str) -> 
     QuadratureError
         If it changes by more than 1e-9 of its scale; the error carries the best value.
     """
-    best, reach, farther, width = None, 1.0, 2.0, PANEL_WIDTH
+    best, reach, farther, width, trouble = None, 1.0, 2.0, PANEL_WIDTH, ""
     for _ in range(ROUNDS):
+        near, far = (around.window(r) for r in (reach, WIDER * reach))
         try:
-            near, far = (around.window(r) for r in (reach, WIDER * reach))
-            edges = panel_edges(step, near, around.center, width)
-            grid = Grid.on(step, near, edges, FINER_ORDER)
-            wide = grid if far == near else Grid.on(step, far, panel_edges(step, far, around.center, width), FINER_ORDER)
+            coarse, fine, wide = (_grid(step, window, around.center, width, order)
+                                  for window, order in ((near, ORDER), (near, FINER_ORDER), (far, FINER_ORDER)))
         except TooManyNodes:
+            trouble = f"steps of dt = {step.dt:g} are too small for the domain or for how far the chain gets in it"
             break
-        rough, fine = number(Grid.on(step, near, edges, ORDER))[0], number(grid)[0]
-        value, scale = number(wide) if wide is not grid else (fine, number(grid)[1])
+        rough, better, (value, scale) = number(coarse)[0], number(fine)[0], number(wide)
         if not math.isfinite(value):
+            trouble = "the number is beyond floats"
             break
-        by_nodes, by_reach = (abs(a - b) / scale if scale else 0.0 for a, b in ((rough, fine), (value, fine)))
+        by_nodes, by_reach = (abs(a - b) / scale if scale else 0.0 for a, b in ((rough, better), (value, better)))
         best = _estimate(step, value, scale * (max(by_nodes, by_reach) + ROUNDING), quantity), wide
         if max(by_nodes, by_reach) <= TOLERANCE:
             return best
@@ -110,13 +108,17 @@ def settled(step: Step, around: Surroundings, number: Number, quantity: str) -> 
         if by_reach > TOLERANCE:
             reach, farther = reach * farther, farther**2
     if best is None:
-        raise QuadratureError(
-            f"the {quantity} of the chain could not be computed: steps of dt = {step.dt:g} are too small for the domain, or the number "
-            "is beyond floats.  Take a larger dt and extrapolate, or use ls.exact for the equation itself.",
-            exact_estimate(step.sde, quantity, math.inf))
-    raise QuadratureError(f"the {quantity} of the chain reached {best[0].value:.12g}, but still changes by {best[0].relative_error:.1e} "
-                          f"with the nodes or the window, where {TOLERANCE:g} is asked for; it may be infinite.  The value is in "
-                          "`.estimate`.", best[0])
+        raise QuadratureError(f"the {quantity} of the chain could not be computed: {trouble}.  Take a larger dt and extrapolate, or use "
+                              "ls.exact for the equation itself.", _estimate(step, math.inf, 0.0, quantity))
+    raise QuadratureError(f"the {quantity} of the chain reached {best[0].value:.12g}, but still changes by "
+                          f"{(best[0].high - best[0].low) / 2:.1e} with the nodes or the window, where {TOLERANCE:g} of it is allowed; it "
+                          "may be infinite.  The value is in `.estimate`.", best[0])
+
+
+@functools.lru_cache(maxsize=8)
+def _grid(step: Step, window: Window, center: float, width: float, order: int) -> Grid:
+    """A grid, kept: several numbers of one chain are computed on it."""
+    return Grid.on(step, window, panel_edges(step, window, center, width), order)
 
 
 def _estimate(step: Step, value: float, error: float, quantity: str) -> Estimate:
@@ -126,4 +128,4 @@ def _estimate(step: Step, value: float, error: float, quantity: str) -> Estimate
 
 def known(step: Step, value: float, quantity: str) -> Estimate:
     """Return an estimate of what needs no computation."""
-    return dataclasses.replace(_estimate(step, value, 0.0, quantity), log_value=math.log(value) if value else -np.inf)
+    return _estimate(step, value, 0.0, quantity)

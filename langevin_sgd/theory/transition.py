@@ -16,7 +16,7 @@ from langevin_sgd.theory.rule import gauss_legendre
 
 SAMPLES = 2000              # where the step is looked at to choose panels: evenly spaced, and towards both sides of the centre
 TAIL = 8.0                  # distance in standard deviations beyond which a step is not resolved any more
-MOST_NODES = 5000
+MOST_NODES = 4000
 JUMP = 1e-6                 # of D, relative
 BEYOND = 40.0               # standard deviations that no step makes
 MOST_IMAGES = 400
@@ -136,7 +136,7 @@ class Grid:
 
     @classmethod
     def on(cls, step: Step, window: Window, edges: Array, order: int) -> Grid:
-        """Return the grid with `order` nodes in each panel."""
+        """Return the grid with `order` nodes in each panel between the edges."""
         rule, half = gauss_legendre(order), np.diff(edges) / 2
         nodes = ((edges[:-1] + edges[1:]) / 2)[:, None] + half[:, None] * rule.nodes
         return cls(step, window, nodes.ravel(), (half[:, None] * rule.weights).ravel())

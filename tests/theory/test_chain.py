@@ -298,6 +298,10 @@ def test_what_cannot_be_computed_is_an_error_that_carries_what_there_is():
     with pytest.raises(ls.exact.QuadratureError, match="too small") as caught:
         ls.Chain(OU, 1e-9).mean_passage_time(0.0, HALF)
     assert caught.value.estimate.value == math.inf
+    with pytest.raises(ls.exact.QuadratureError, match="beyond floats"):
+        ls.Chain(ls.langevin(ls.landscapes.double_well(), 3e-4), 0.01).mean_passage_time(-1.0, ls.Interval(high=0.0))
+    with pytest.raises(ls.exact.QuadratureError, match="beyond floats"):
+        ls.Chain(ls.langevin(ls.landscapes.double_well(), 1e-4), 0.01).splitting_probability(-0.9, ls.Interval(-1.0, 0.0))
 
 
 def test_a_start_on_the_boundary_takes_no_time():
