@@ -17,7 +17,7 @@ from langevin_sgd.models.region import Interval
 from langevin_sgd.models.sde import SDE
 from langevin_sgd.theory.chain_density import ChainDensity, chain_density
 from langevin_sgd.theory.coefficients import check_exact
-from langevin_sgd.theory.elimination import passage_sums
+from langevin_sgd.theory.chain_elimination import passage_sums
 from langevin_sgd.theory.settling import Surroundings, known, settled
 from langevin_sgd.theory.shares import shares_of_time
 from langevin_sgd.theory.transition import Edge, Grid, Step

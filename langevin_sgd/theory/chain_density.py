@@ -12,10 +12,10 @@ from numpy.typing import ArrayLike
 
 from langevin_sgd.models.arguments import Array, numbers, whole
 from langevin_sgd.models.region import Interval
-from langevin_sgd.theory.elimination import stationary_law
+from langevin_sgd.theory.chain_elimination import stationary_law
 from langevin_sgd.theory.ends import point_inside
 from langevin_sgd.theory.fates import looks_around
-from langevin_sgd.theory.kesten import Factor, kesten_exponent
+from langevin_sgd.theory.chain_tail import Factor, kesten_exponent
 from langevin_sgd.theory.settling import Surroundings, settled
 from langevin_sgd.theory.shares import shares_of_mass
 from langevin_sgd.theory.tails import tail_index

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import langevin_sgd as ls
-from langevin_sgd.theory.elimination import passage_sums, stationary_law
-from langevin_sgd.theory.kesten import Factor, kesten_exponent
+from langevin_sgd.theory.chain_elimination import passage_sums, stationary_law
+from langevin_sgd.theory.chain_tail import Factor, kesten_exponent
 from tests import oracles
 
 few = settings(max_examples=8, deadline=None, derandomize=True)

@@ -80,7 +80,7 @@ def kesten_exponent(low: Factor | None, high: Factor | None) -> float:
 
     Examples
     --------
-    >>> from langevin_sgd.theory.kesten import Factor, kesten_exponent
+    >>> from langevin_sgd.theory.chain_tail import Factor, kesten_exponent
     >>> both = Factor(0.9, 0.1 * 2**0.5)
     >>> f"{kesten_exponent(both, both):.4f}"
     '11.3913'

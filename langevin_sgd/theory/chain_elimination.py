@@ -32,7 +32,7 @@ def passage_sums(moves: Array, kill: Array, sources: Array) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> from langevin_sgd.theory.elimination import passage_sums
+    >>> from langevin_sgd.theory.chain_elimination import passage_sums
     >>> moves = np.array([[0.0, 1.0], [1.0 - 1e-17, 0.0]])
     >>> passage_sums(moves, np.array([0.0, 1e-17]), np.ones((2, 1))).ravel()
     array([2.e+17, 2.e+17])
