@@ -15,7 +15,6 @@ few = settings(max_examples=8, deadline=None, derandomize=True)
 PASSAGES = [e for e in oracles.ORACLES if e["quantity"] == "mean_exit_time_of_chain"]
 RATIOS = [e for e in oracles.ORACLES if e["quantity"] == "ratio_chain_to_sde"]
 GAUSSIAN_KESTEN = [e for e in oracles.ORACLES if e["quantity"] == "kesten_tail_exponent" and e["parameters"]["h"] == "normal"]
-SHIFTS = [e for e in oracles.ORACLES if e["id"].startswith("nu-limit")]
 OU = ls.systems.ornstein_uhlenbeck()
 QUARTIC = ls.SDE("x - x**3", ls.noise.Constant(1.0), 0.2)
 
