@@ -19,8 +19,8 @@ from langevin_sgd.models.arguments import Array
 from langevin_sgd.theory.weak_noise import WeakNoise
 
 SEGMENTS = (40, 80, 160, 320)
-STEPS = 4000                    # of relaxation, for one chain
-CALM = 1e-11                    # the chain rests if the action changes less in BLOCK steps, relative
+STEPS = 2000                    # of relaxation, for one chain
+CALM = 1e-10                    # the chain rests if the action changes less in BLOCK steps, relative
 BLOCK = 25
 PACE = 2.0                      # the first step of τ, over the square of the shortest time scale of the drift
 WORSE = 1e-6                    # rise of the action in a block, relative, that is still rounding and discreteness
