@@ -20,7 +20,7 @@ def fixed_point(noise: WeakNoise, x: Array, reach: float) -> Array | None:
         try:
             step = np.linalg.solve(noise.jacobian(found[None])[0], noise.drift(found[None])[0])
         except np.linalg.LinAlgError:
-            return None
+            return None if noise.drift(found[None]).any() else found
         found = found - step
         if not np.linalg.norm(found - x) <= reach:
             return None

@@ -19,8 +19,8 @@ from langevin_sgd.models.arguments import Array
 from langevin_sgd.theory.weak_noise import WeakNoise
 
 SEGMENTS = (40, 80, 160, 320)
-STEPS = 4000                    # of relaxation, for one chain
-CALM = 1e-11                    # the chain rests if the action changes less in BLOCK steps, relative
+STEPS = 2000                    # of relaxation, for one chain
+CALM = 1e-10                    # the chain rests if the action changes less in BLOCK steps, relative
 BLOCK = 25
 PACE = 2.0                      # the first step of τ, over the square of the shortest time scale of the drift
 WORSE = 1e-6                    # rise of the action in a block, relative, that is still rounding and discreteness
@@ -107,7 +107,7 @@ def _step(noise: WeakNoise, path: Array, pace: float) -> Array:
     theta = np.einsum("nij,nj->ni", metric, pull[:, None] * tangent - f)[1:-1]
     jacobian, slopes, along, inner = noise.jacobian(x), noise.covariance_slopes(x), tangent[1:-1], pull[1:-1, None]
     mixed = np.einsum("nij,nj->ni", jacobian, along) + np.einsum("nilj,nl,nj->ni", slopes, theta, along)
-    by_x = np.einsum("nij,ni->nj", jacobian, theta) + np.einsum("ni,nilj,nl->nj", theta, slopes, theta)
+    by_x = np.einsum("nij,ni->nj", jacobian, theta) + np.einsum("ni,nilj,nl->nj", theta, slopes, theta) / 2
     rising = ((pull[2:] - pull[:-2]) / (2 * h))[:, None]
     explicit = inner * rising * along - inner * mixed + np.einsum("nij,nj->ni", noise.covariance(x), by_x)
     stiff = np.concatenate([[0.0], pace * pull[1:-1]**2 / h**2, [0.0]])

@@ -103,6 +103,17 @@ def _steepest(loss: ls.Landscape, x: np.ndarray) -> np.ndarray:
     return np.interp(-x, -run.y[0], run.y[1])
 
 
+def test_a_focus_is_left_in_a_spiral():
+    """Subcritical Hopf: f = −∇(r²/2 − r⁴/4) with rotation, which costs nothing; U = r² − r⁴/2 up to the unstable cycle r = 1."""
+    sde = ls.SDE(["-x - y + x*(x**2 + y**2)", "x - y + y*(x**2 + y**2)"], ls.noise.Constant(1.0), 0.1)
+    found = ls.minimum_action_path(sde, [0.0, 0.0], [0.9, 0.0])
+    assert found.action == pytest.approx(0.81 - 0.81**2 / 2, rel=1e-7)
+    r2 = (found.path**2).sum(-1)
+    assert np.abs(found.work - (r2 - r2**2 / 2)).max() < 1e-5
+    with pytest.raises(ValueError, match="leads from there to no fixed point"):
+        ls.minimum_action_path(sde, [0.0, 0.0], [1.1, 0.0])
+
+
 def test_the_saddle_of_mueller_brown():
     loss = ls.landscapes.mueller_brown()
     first, _, middle, _, saddle = loss.critical_points([(-2, 1.5), (-0.5, 2.5)])
@@ -194,6 +205,8 @@ def test_functions_and_expressions_give_the_same():
     by_function = ls.SDE(drift, ls.noise.from_functions(root, dim=2), 0.1, dim=2)
     one, other = (ls.minimum_action_path(s, [-1.0, 0.0], [0.0, 0.0]).action for s in (by_text, by_function))
     assert one == pytest.approx(other, rel=1e-9)
+    line = ls.SDE("x - x**3", ls.noise.from_functions(lambda x: (1 + x * x)**0.5), 0.1)
+    assert ls.minimum_action_path(line, -1.0, 0.0).action == pytest.approx(2 * math.log(2) - 1, rel=1e-9)
 
 
 # ------------------------------------------------------------------------------------------------- the two methods
@@ -303,6 +316,7 @@ MS = ls.systems.maier_stein(10.0)
 REFUSED = [
     (lambda: ls.minimum_action_path(MS, [-0.9, 0.0], [0, 0]), "`start` is .* but must be an attractor: the drift there"),
     (lambda: ls.minimum_action_path(MS, [0.0, 0.0], [1, 0]), "`start` is .* but must be an attractor: .* eigenvalue with the real part 1"),
+    (lambda: ls.minimum_action_path(ls.langevin(ls.Landscape("x**4/4"), 0.1), 0.0, 1.0), "real part -?0, which must be negative"),
     (lambda: ls.minimum_action_path(MS, [-1.0, 0.0], [0.5, 0.1]), r"`end` is \[0.5, 0.1\], .* it falls to \[1, 0\]"),
     (lambda: ls.minimum_action_path(MS, [-1.0], [0, 0]), "`start` has shape"),
     (lambda: ls.minimum_action_path(MS, [-1.0, 0.0], [0, math.nan]), "`end` holds nan"),
