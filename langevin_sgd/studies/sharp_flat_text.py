@@ -53,6 +53,7 @@ def case_text(case: Case) -> str:
 def verdicts(case: Case) -> list[str]:
     """Return in sentences, for both wells together, what agrees and what does not."""
     lines = []
+    reference = "exact" if any(e.exact for report in case.reports.values() for e in report) else "measured"
     deviations = [f"{well} {max((e.z for e in report.compared), key=abs):+.1f}" for well, report in case.reports.items() if report.compared]
     if deviations:
         agree = all(e.agrees for report in case.reports.values() for e in report.compared)
@@ -63,9 +64,9 @@ def verdicts(case: Case) -> list[str]:
         applying = [f"{well} at {v.applies} of {v.levels} barriers" for well, v in found.items() if v.applies]
         if applying:
             held = "holds" if all(v.holds for v in found.values()) else "does NOT hold"
-            lines.append(f"- {name} applies ({', '.join(applying)}) and {held}; ratio to exact: {spans}")
+            lines.append(f"- {name} applies ({', '.join(applying)}) and {held}; ratio to {reference}: {spans}")
         else:
-            lines.append(f"- {name} does not apply: {found['sharp'].reason}; ratio to exact: {spans}")
+            lines.append(f"- {name} does not apply: {found['sharp'].reason}; ratio to {reference}: {spans}")
     return lines
 
 
