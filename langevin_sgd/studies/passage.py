@@ -77,10 +77,6 @@ class Passage:
             return None
         return Passage(part, self.start[[k]], self.saddle[[k]], self.end[[k]], self.counts)
 
-    def with_sde(self, sde: SDE) -> Passage:
-        """Return the same passage of another equation."""
-        return Passage(sde, self.start, self.saddle, self.end, self.counts)
-
     def time_step(self) -> float:
         """Return a time step whose bias is half a per cent: what a step changes is of the order of dt times the curvatures."""
         rates = [_steepness(self.sde, x) for x in (self.start, self.saddle)]

@@ -48,7 +48,7 @@ def test_a_separable_passage_is_one_dimensional() -> None:
     line = aligned.along_axis()
     assert line is not None
     assert (line.sde.dim, line.start, line.end) == (1, [-1.0], [1.0])
-    turned = aligned.with_sde(ls.sgd(loss, ls.noise.Anisotropic([[2, 1], [1, 2]]), 0.1))
+    turned = Passage.of(ls.sgd(loss, ls.noise.Anisotropic([[2, 1], [1, 2]]), 0.1), [-1, 0], [0, 0], [1, 0])
     assert turned.along_axis() is None
 
 

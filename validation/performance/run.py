@@ -17,7 +17,9 @@ from pathlib import Path
 import numpy as np
 
 import langevin_sgd as ls
+from langevin_sgd.core.kernels import SLOT, passage_kernel
 from langevin_sgd.core.steps import compile_step
+from langevin_sgd.simulation.assembly import assemble
 from langevin_sgd.simulation.schemes import Scheme
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -26,6 +28,7 @@ from race import Contestant, race, ratio
 
 DT, PATHS, STEPS = 0.01, 8192, 4000         # long enough that starting a thread does not count
 NOISE = 0.7
+EXIT = ls.Interval(high=0.5)
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,18 @@ def passage(sde: ls.SDE, domain: ls.Region, monitoring: str) -> Contestant:
     return Contestant(run, float(np.ceil(run().time / DT).sum()) * sde.dim)
 
 
+def passage_alone(sde: ls.SDE, domain: ls.Region) -> Contestant:
+    """The kernel of first passage by itself: paths until they leave, without placing exits and making a result."""
+    made, kernel, n = assemble(sde, ls.EulerMaruyama(), domain), passage_kernel(sde.dim), 4 * PATHS
+
+    def run() -> np.ndarray:
+        before, after, status, reached = np.empty((n, 1)), np.empty((n, 1)), np.zeros(n, np.uint8), np.zeros(n, np.int64)
+        kernel(np.array([[-1.0]]), 0, n, 0, DT, 0.0, 2**62, np.uint64(7), np.uint64(11), made.p, made.matrix, made.step, before, after,
+               status, reached, np.zeros(2 * SLOT, np.int64), SLOT)
+        return reached
+    return Contestant(run, float(run().sum()))
+
+
 def kernels(rounds: int) -> list[Line]:
     constant, quadratic = ls.noise.Constant(NOISE**2), ls.noise.Quadratic(0.25, quadratic=0.2)
     one = well(1, constant)
@@ -73,8 +88,8 @@ def kernels(rounds: int) -> list[Line]:
         **({"C": Contestant(c, PATHS * STEPS)} if c else {}),
         "Euler": horizon(one), "NumPy": Contestant(numpy_loop(20_000, 100, DT, NOISE), 20_000 * 100),
         "Euler, quadratic": horizon(well(1, quadratic)), "Milstein": horizon(well(1, quadratic), scheme=ls.Milstein()),
-        "passage": passage(one, ls.Interval(high=1.0), "discrete"), "bridge": passage(one, ls.Interval(high=1.0), "continuous"),
-        "two": passage(one, ls.Interval(-2.0, 1.0), "continuous"),
+        "passage, kernel": passage_alone(one, EXIT), "passage": passage(one, EXIT, "discrete"), "bridge": passage(one, EXIT, "continuous"),
+        "two": passage(one, ls.Interval(-2.0, 0.5), "continuous"),
         **{f"d = {d}": horizon(well(d, constant), STEPS // d) for d in (2, 3, 4, 5)},
         "dense": horizon(well(10, ls.noise.Anisotropic(NOISE**2 * dense @ dense.T / 10)), STEPS // 10)}
     times = race(contestants, rounds)
@@ -84,7 +99,8 @@ def kernels(rounds: int) -> list[Line]:
     return [*lines,
             Line("vectorised NumPy loop ÷ Euler", ratio(times, "NumPy", "Euler"), 8, at_least=True),
             Line("Milstein ÷ Euler, the same quadratic noise", ratio(times, "Milstein", "Euler, quadratic"), 1.3),
-            Line("first passage ÷ fixed horizon", ratio(times, "passage", "Euler"), 1.3),
+            Line("first passage, the kernel ÷ fixed horizon", ratio(times, "passage, kernel", "Euler"), 1.3),
+            Line("first passage, the whole call with its exits ÷ fixed horizon", ratio(times, "passage", "Euler"), 1.3),
             Line("first passage with bridge, hit placed in the step ÷ fixed horizon", ratio(times, "bridge", "Euler"), 2.2),
             Line("the same with two boundaries, both counted ÷ fixed horizon", ratio(times, "two", "Euler"), 2.7),
             *(Line(f"d = {d} ÷ d = 1, per component", ratio(times, f"d = {d}", "Euler"), 1.1) for d in (2, 3, 4, 5)),
@@ -107,9 +123,8 @@ def saving(rounds: int) -> list[Line]:
     times = race({"saved": run(every), "not saved": run(every[-1:]), "written": Contestant(time_by_time, paths * steps),
                   "filled": Contestant(lambda: np.full((paths, steps, 1), 1.0), paths * steps)}, rounds)
     extra = times["saved"] - times["not saved"]
-    print(f"    saving every step costs {np.median(extra):.2f} ns per number beyond the step; filling an array of that size in one stroke "
-          f"{np.median(times['filled']):.2f}")
-    return [Line("saving every step: extra time ÷ writing that array time by time", float(np.median(extra / times["written"])), 1.0)]
+    return [Line("saving every step: extra time ÷ writing that array time by time", float(np.median(extra / times["written"])), 1.0),
+            Line("saving every step: extra time ÷ filling that array in one stroke", float(np.median(extra / times["filled"])), 1.0)]
 
 
 def threads(rounds: int) -> list[Line]:
