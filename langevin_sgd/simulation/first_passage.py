@@ -33,6 +33,7 @@ from langevin_sgd.simulation.passage_times import FirstPassage
 from langevin_sgd.simulation.schemes import EulerMaruyama, Scheme
 
 FIRST_UNIFORM = 1           # uniform number 0 of a path is the one that its bridge is compared with
+BLOCK = 8192                # exits that are placed together: their arrays stay in the cache, and their memory is used again
 
 
 def first_passage(sde: SDE, x0: ArrayLike, domain: Region, dt: float = 1e-3, n_paths: int | None = None, t_max: float | None = None,
@@ -165,6 +166,14 @@ class Run:
     def _columns(self, made: Assembly, before: Array, after: Array, status: NDArray[np.uint8], steps: NDArray[np.int64], first_path: int,
                  reason: str) -> Columns:
         time, label = steps * self.dt, np.full(len(steps), -1, np.int64)
+        for start in range(0, len(steps), BLOCK):
+            part = slice(start, start + BLOCK)
+            self._place(made, before[part], after[part], time[part], label[part], status[part], steps[part], first_path + start)
+        return Columns(time, after, label, status, reason)
+
+    def _place(self, made: Assembly, before: Array, after: Array, time: Array, label: NDArray[np.int64], status: NDArray[np.uint8],
+               steps: NDArray[np.int64], first_path: int) -> None:
+        """Put the exits of some paths in their places: time, point (in `after`) and label, or the word that a path diverged."""
         paths = np.flatnonzero(status == Status.EXITED)
         left = slice(None) if len(paths) == len(status) else paths      # spares copies where all have left
         t = (steps[left] - 1) * self.dt
@@ -175,7 +184,6 @@ class Run:
         after[left] = exits.point
         blown = paths[exits.diverged]
         status[blown], label[blown], time[blown] = Status.DIVERGED, -1, steps[blown] * self.dt
-        return Columns(time, after, label, status, reason)
 
     def witness(self, x0: Array) -> bytes:
         """Return the bits of a short path."""
