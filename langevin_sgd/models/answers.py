@@ -174,6 +174,15 @@ class Agreement:
         Their difference, beyond what exact methods and time steps may have changed, in standard errors; on the scale of logarithms.
     verdict
         The same in words.
+
+    Examples
+    --------
+    >>> import langevin_sgd as ls
+    >>> sde, domain = ls.langevin(ls.landscapes.double_well(), temperature=0.05), ls.Interval(high=0.0)
+    >>> gen = ls.FokkerPlanck(sde, ls.Grid((-3, 0), 400))
+    >>> seen = gen.mean_passage_time(domain).at(-1.0).compare(ls.exact.mean_passage_time(sde, -1.0, domain))
+    >>> seen.agrees, seen.z
+    (True, 0.0)
     """
 
     ratio: float
