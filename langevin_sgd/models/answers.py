@@ -198,7 +198,7 @@ class Agreement:
                        "one is only a bound, which the other does not contradict")
         log_ratio = a.log_value - b.log_value
         beyond, error = max(0.0, abs(log_ratio) - a._log_slack() - b._log_slack()), math.hypot(a._log_error(), b._log_error())
-        z = math.copysign(beyond / error if error else math.inf if beyond else 0.0, log_ratio)
+        z = math.copysign(beyond / error if error else math.inf, log_ratio) if beyond else 0.0
         return cls(math.exp(max(-745.0, min(log_ratio, 709.0))), z, "they agree" if abs(z) < FAR else "they DISAGREE")
 
     @property
