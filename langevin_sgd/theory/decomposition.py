@@ -1,0 +1,149 @@
+"""The front door of the stochastic decomposition: which part of a drift is a gradient of −ln p, and which only circulates."""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from langevin_sgd.models.arguments import Array, covariance_matrix, matrix, positive, state
+from langevin_sgd.models.fields import SymbolicField
+from langevin_sgd.models.sde import SDE
+from langevin_sgd.theory.basins import fixed_point
+from langevin_sgd.theory.decomposition_discrete import recursion_parts
+from langevin_sgd.theory.decomposition_linear import LinearDecomposition, linear_parts
+from langevin_sgd.theory.weak_noise import WeakNoise
+
+if TYPE_CHECKING:
+    from sympy import Expr
+
+NEAR = 1e-2             # a state this near a fixed point, over 1 + its size, means that point
+
+
+def decompose(sde: SDE | None = None, *, F: ArrayLike | None = None, D: ArrayLike | None = None, at: ArrayLike | None = None,
+              dt: float | None = None) -> LinearDecomposition:
+    """Decompose an equation: a potential φ = −ln p whose gradient part relaxes, and an antisymmetric Q whose part only circulates.
+
+    The Itô drift is b = −(D + Q) ∇φ + ∇·(D + Q), with (∇·Q)_i = Σ_j ∂_j Q_ij, and the stationary law is exp(−φ).
+
+    Parameters
+    ----------
+    sde
+        The equation.
+    F, D
+        Instead of an equation, the matrices of dX = F X dt + sqrt(2 D) dW (numbers in one dimension).
+    at
+        A fixed point of the drift (or a state within a hundredth of one): the equation is taken as linear there.
+    dt
+        Decompose the recursion x ← x + dt F x + sqrt(2 D dt) z instead: SGD itself, on a quadratic loss, for dt = learning rate.
+
+    Returns
+    -------
+    LinearDecomposition
+        For linear drift with constant noise, for matrices, and with `at`.
+
+    Raises
+    ------
+    ValueError
+        If the arguments don't say which system is meant; if F has two eigenvalues that add up to zero, or nearly so; if the noise does not
+        reach all directions; if `at` is not near a fixed point; if the recursion is unstable.
+
+    Notes
+    -----
+    Source: C. Kwon, P. Ao & D. J. Thouless, PNAS 102, 13029 (2005) (`theory`, 1.4 and 6).  φ is dimensionless and D has ε in it: a linear
+    equation has φ = xᵀ Σ⁻¹ x / 2, also about a saddle, where it is no law.  At a fixed point of a nonlinear equation f and C are taken
+    as they are written; the conventions differ by drifts of order ε, so that there the parts hold to leading order in ε.
+
+    Examples
+    --------
+    >>> import langevin_sgd as ls
+    >>> parts = ls.decompose(F=[[-1, 2], [-0.5, -2]], D=[[1, 0.3], [0.3, 0.5]])
+    >>> parts
+    LinearDecomposition(2 components, entropy production 2.63415, residual ..., condition ...; linear drift and constant noise: exact)
+    >>> parts.Q.round(4)
+    array([[ 0. , -0.6],
+           [ 0.6,  0. ]])
+    >>> parts.covariance.round(4)
+    array([[1.2667, 0.1333],
+           [0.1333, 0.2167]])
+    """
+    step = None if dt is None else positive("dt", dt)
+    return _linear(*_system(sde, F, D, at), step)
+
+
+def _system(sde: SDE | None, f: ArrayLike | None, d: ArrayLike | None, at: ArrayLike | None) -> tuple[Array, Array, Array, str]:
+    """F, D, the fixed point, and what they are."""
+    if sde is None:
+        return _given(f, d, at)
+    if f is not None or d is not None:
+        raise ValueError("`F` and `D` came with an equation; give either `sde`, or the matrices `F` and `D`.")
+    if not isinstance(sde, SDE):
+        raise ValueError(f"`sde` is {sde!r}, but must be an equation; matrices are given by keyword, ls.decompose(F=..., D=...).")
+    if sde.depends_on_time:
+        raise ValueError("`sde` depends on the time t, so that it has no stationary law to decompose; fix t.")
+    if at is not None:
+        return _local(sde, state("at", at, sde.dim))
+    if _is_linear(sde):
+        return _affine(sde)
+    raise ValueError("`sde` is not linear with constant noise; give `at`, a fixed point of its drift, for the parts there.")
+
+
+def _given(f: ArrayLike | None, d: ArrayLike | None, at: ArrayLike | None) -> tuple[Array, Array, Array, str]:
+    if f is None or d is None:
+        raise ValueError(f"`{'F' if f is None else 'D'}` is missing: ls.decompose(sde), or both matrices, ls.decompose(F=..., D=...).")
+    if at is not None:
+        raise ValueError("`at` came with `F` and `D`, whose fixed point is 0; it belongs to an equation, ls.decompose(sde, at=...).")
+    drift = matrix("F", np.atleast_2d(np.asarray(f, dtype=float)))
+    return (drift, covariance_matrix("D", np.atleast_2d(np.asarray(d, dtype=float)), len(drift)), np.zeros(len(drift)),
+            "linear drift and constant noise: exact")
+
+
+def _affine(sde: SDE) -> tuple[Array, Array, Array, str]:
+    """F and the fixed point of a drift that is known to be linear."""
+    ends = sde.evaluate(sde.drift_field, np.vstack([np.zeros(sde.dim), np.eye(sde.dim)]))
+    f = (ends[1:] - ends[0]).T
+    try:
+        center = -np.linalg.solve(f, ends[0]) if ends[0].any() else np.zeros(sde.dim)
+    except np.linalg.LinAlgError:
+        raise ValueError("the drift of `sde` has no fixed point, or a line of them: its matrix F is singular.") from None
+    return f, _diffusion(sde, center), center, "linear drift and constant noise: exact"
+
+
+def _local(sde: SDE, near: Array) -> tuple[Array, Array, Array, str]:
+    """F and D at a fixed point."""
+    reach = NEAR * (1 + float(np.linalg.norm(near)))
+    noise = WeakNoise(sde, 1 + float(np.linalg.norm(near)))
+    center = fixed_point(noise, near, reach)
+    if center is None:
+        raise ValueError(f"`at` is {near.tolist()}, where the drift is {noise.drift(near[None])[0].tolist()}, and no fixed point was found "
+                         f"within {reach:.2g}; give one, where the drift is zero.")
+    return (noise.jacobian(center[None])[0], _diffusion(sde, center), center,
+            f"linearised at a fixed point of f as it is written, {sde.interpretation.label}: to leading order in ε")
+
+
+def _linear(f: Array, d: Array, center: Array, because: str, dt: float | None) -> LinearDecomposition:
+    return linear_parts(f, d, center, because) if dt is None else recursion_parts(f, d, center, dt, because)
+
+
+def _diffusion(sde: SDE, x: Array) -> Array:
+    return np.asarray(0.5 * sde.values["strength"] * sde.covariance.at(x, 0.0, sde.values))
+
+
+def _is_linear(sde: SDE) -> bool:
+    """Tell whether the drift is seen to be linear, and the noise constant."""
+    drift = sde.drift_field
+    return (isinstance(drift, SymbolicField) and sde.covariance.is_constant
+            and all(_is_affine(e, drift.variables) for e in drift.expressions))
+
+
+def _is_affine(expression: Expr, variables: tuple[str, ...]) -> bool:
+    import sympy
+
+    from langevin_sgd.models.expressions import symbol
+    state_symbols = {symbol(name) for name in variables}
+
+    def at_most_one(term: Any) -> bool:
+        here = term.free_symbols & state_symbols
+        return not here or (len(here) == 1 and not term.coeff(next(iter(here))).free_symbols & state_symbols
+                            and term.as_independent(*here)[1] in here)
+    return all(at_most_one(term) for term in sympy.Add.make_args(expression.expand()))
