@@ -25,6 +25,6 @@ from langevin_sgd.theory.quasipotential import quasipotential
 __all__ = [
     "SDE", "Ball", "Box", "Chain", "CriticalPoint", "Escape", "EscapeReport", "Estimate", "EulerMaruyama", "FirstPassage", "FokkerPlanck",
     "Grid", "HalfSpace", "Interval", "Key", "Landscape", "Milstein", "Prediction", "Region", "Status", "Sublevel", "Trajectories", "Where",
-    "compose", "decompose", "escape", "exact", "first_passage", "landscapes", "langevin", "linear", "minimum_action_path", "noise", "plots", "predict",
-    "quasipotential", "sgd", "simulate", "systems", "theory",
+    "compose", "decompose", "escape", "exact", "first_passage", "landscapes", "langevin", "linear", "minimum_action_path", "noise", "plots",
+    "predict", "quasipotential", "sgd", "simulate", "systems", "theory",
 ]

@@ -1,7 +1,7 @@
 """The front door of the stochastic decomposition: which part of a drift is a gradient of −ln p, and which only circulates."""
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,7 +12,7 @@ from langevin_sgd.models.sde import SDE
 from langevin_sgd.theory.basins import fixed_point
 from langevin_sgd.theory.decomposition_discrete import recursion_parts
 from langevin_sgd.theory.decomposition_fields import Decomposition, on_the_line
-from langevin_sgd.theory.decomposition_grid import on_a_grid
+from langevin_sgd.theory.decomposition_grid import GridDecomposition, on_a_grid
 from langevin_sgd.theory.decomposition_linear import LinearDecomposition, linear_parts
 from langevin_sgd.theory.decomposition_path import PathDecomposition, parts_along
 from langevin_sgd.theory.grid import Grid
@@ -24,6 +24,18 @@ if TYPE_CHECKING:
     from langevin_sgd.theory.action import ActionPath
 
 NEAR = 1e-2             # a state this near a fixed point, over 1 + its size, means that point
+
+
+@overload
+def decompose(sde: SDE, *, grid: Grid) -> GridDecomposition: ...
+@overload
+def decompose(*, along: ActionPath) -> PathDecomposition: ...
+@overload
+def decompose(*, F: ArrayLike, D: ArrayLike, dt: float | None = None) -> LinearDecomposition: ...
+@overload
+def decompose(sde: SDE, *, at: ArrayLike, dt: float | None = None) -> LinearDecomposition: ...
+@overload
+def decompose(sde: SDE, *, dt: float | None = None) -> Any: ...
 
 
 def decompose(sde: SDE | None = None, *, F: ArrayLike | None = None, D: ArrayLike | None = None, at: ArrayLike | None = None,

@@ -130,10 +130,7 @@ class Decomposition:
     @property
     def residual(self) -> float:
         """How far b is from −(D + Q) ∇φ + ∇·(D + Q), differentiated numerically: the root mean square, over that of b."""
-        if self._law is None:
-            x, weights = np.random.default_rng(0).normal(size=(SAMPLE, self.dim)), np.full(SAMPLE, 1 / SAMPLE)
-        else:
-            x, weights = self._law.states, self._law.weights
+        x, weights = self._sample()
         b = self._equation.evaluate(self._equation.ito_drift_field, x)
         composed = self.F(self._surface(x)).reshape(x.shape) + self._divergence(x)
         return float(np.sqrt((weights @ ((b - composed) ** 2).sum(axis=-1)) / (weights @ (b**2).sum(axis=-1))))
@@ -144,6 +141,12 @@ class Decomposition:
 
     def _points(self, x: ArrayLike) -> Array:
         return points("x", x, self.dim)
+
+    def _sample(self) -> tuple[Array, Array]:
+        """States and weights that stand for the law, or for the neighbourhood of 0 where it is not known."""
+        if self._law is None:
+            return np.random.default_rng(0).normal(size=(SAMPLE, self.dim)), np.full(SAMPLE, 1 / SAMPLE)
+        return self._law.states, self._law.weights
 
     def _surface(self, x: Array) -> Array:
         return x[..., 0] if self.dim == 1 else x
@@ -211,18 +214,16 @@ def compose(potential: str | float | Landscape, D: Any, Q: Any = 0.0, *, variabl
     >>> parts.F([1.0, 0.0]), parts.sde().drift([1.0, 0.0])
     (array([-0.45,  0.3 ]), array([-0.3,  0.3]))
     """
-    loss = potential if isinstance(potential, Landscape) else None
-    known = {**(loss.values if loss else {}), **parameter_values(values)}
+    known = {**(potential.values if isinstance(potential, Landscape) else {}), **parameter_values(values)}
     d_entries, q_entries = _entries("D", D), _entries("Q", Q)
-    if loss is not None:
-        names, phi = loss.variables, loss.value_field
+    if isinstance(potential, Landscape):
+        phi = potential.value_field
         if not isinstance(phi, SymbolicField):
             raise ValueError("`potential` must be given by an expression, for its derivatives are taken.")
     else:
-        texts = [potential, *d_entries[0], *q_entries[0]]       # type: ignore[list-item]
-        names = variable_names(texts, variables, known, d_entries[1][0] if len(d_entries[1]) else None)
-        phi = SymbolicField((parse(potential),), names)         # type: ignore[arg-type]
-    d, q = _symmetric(*d_entries, names), _antisymmetric(*q_entries, names)
+        texts = [potential, *d_entries[0], *q_entries[0]]
+        phi = SymbolicField((parse(potential),), variable_names(texts, variables, known, *d_entries[1][:1]))
+    d, q = _symmetric(*d_entries, phi.variables), _antisymmetric(*q_entries, phi.variables)
     needed = sorted({name for part in (phi, d, q) for name in part.parameters})
     check_parameters(f"the process with the potential {_text(phi)!r}", needed, known)
     text = f"A-type, φ = {_text(phi)}, Q = {[str(e) for e in q.expressions]}"

@@ -26,13 +26,14 @@ MOST_ITERATIONS = 20_000
 def face_flows(grid: Grid, jumps: Jumps, density: Array) -> list[Array]:
     """Return the probability per unit of time through the faces between cells, for each axis an array with one cell less along it.
 
-    A jump to a cell that is no neighbour passes the faces next to the straight way: half by one chain of neighbours, half by its mirror image.
+    A jump to a cell that is no neighbour passes the faces next to the straight way: half by one chain of neighbours, half by its mirror
+    image.
     """
     flow = (density.ravel() * grid.volumes)[jumps.cells[jumps.source]] * jumps.rate
     cell = np.stack(np.unravel_index(jumps.cells, grid.shape), axis=-1)
     start = cell[jumps.source]
     offset = cell[jumps.target] - start
-    through = [np.zeros(tuple(n - (k == axis) for k, n in enumerate(grid.shape))) for axis in range(grid.dim)]
+    through: list[Array] = [np.zeros(tuple(n - (k == axis) for k, n in enumerate(grid.shape))) for axis in range(grid.dim)]
     for e in np.unique(offset, axis=0):
         here = (offset == e).all(axis=1)
         chain = _straight(e)
@@ -100,7 +101,7 @@ def vector_potential(grid: Grid, flows: Sequence[Array], log_density: Sequence[A
     areas = np.concatenate([_product([gaps[a] if a != k else np.ones(len(widths[a])) for a in range(3)]) for k in range(3)])
     # The unknowns y make |y|² = Σ volume |A|² / p; the equations are scaled likewise, so that the tails count as much as the middle.
     edge = lengths / np.sqrt(lengths * areas) * np.exp((log_p - middle) / 2)
-    row = 1 / np.sqrt(np.asarray((abs(curl) @ edge**2)).ravel())
+    row = 1 / np.sqrt(np.asarray(abs(curl) @ edge**2).ravel())
     scaled = diags_array(row) @ curl @ diags_array(edge)
     flow = np.concatenate([f.ravel() for f in flows]) * np.exp(-middle)
     y, stop, *_ = lsmr(scaled, row * flow, atol=PRECISION, btol=PRECISION, conlim=0.0, maxiter=MOST_ITERATIONS)
@@ -127,7 +128,7 @@ def _curl(shape: tuple[int, ...]) -> Any:
     for k in range(3):
         at = np.stack(np.unravel_index(np.arange(int(np.prod(faces[k]))), faces[k]), axis=-1)
         for along, normal, sign in (((k + 2) % 3, (k + 1) % 3, 1), ((k + 1) % 3, (k + 2) % 3, -1)):
-            for side in (1, 0):                     # the edge on the far and on the near side of the face, one of them on the wall at an end
+            for side in (1, 0):                     # the edges on the far and on the near side of the face, unless on the wall
                 edge = at.copy()
                 edge[:, normal] += side - 1         # inner corner number c lies between cells c and c + 1
                 inner = (edge[:, normal] >= 0) & (edge[:, normal] < edges[along][normal])

@@ -104,8 +104,11 @@ def on_a_grid(sde: SDE, grid: Grid) -> GridDecomposition:
     log_p = log_p - np.log(np.exp(log_p.ravel()) @ grid.volumes)
     phi = FieldOnGrid("potential φ", grid, -log_p, log_p_error)
     circulation = FieldOnGrid("circulation Q₁₂" if grid.dim == 2 else "circulation Q₁₂, Q₁₃, Q₂₃", grid, q, q_error)
-    because = (f"{'a stream function that is zero on the walls' if grid.dim == 2 else 'of all circulations the least in the mean square'}; "
-               f"{' × '.join(map(str, grid.shape))} cells, φ to {_typical(log_p_error, log_p):.1g} where p is above {SEEN:g} of its maximum")
+    gauge = "Q₁₂ p zero on the walls" if grid.dim == 2 else "of all Q the least in the mean square"
+    because = (f"{gauge}; {' × '.join(map(str, grid.shape))} cells, φ to {_typical(log_p_error, log_p):.1g} where p is above {SEEN:g} of "
+               "its maximum")
+    if (on_walls := _share_on_walls(log_p)) > SEEN:
+        because += f"; p is {on_walls:.1g} of its maximum at the walls, which give paths back: take a larger box, unless they are meant"
     return GridDecomposition(sde.in_interpretation("ito"), phi, phi.gradient, functools.partial(_matrices, circulation),
                              _LawOnAGrid(grid, -phi.values), because, grid, phi, circulation)
 
@@ -141,6 +144,12 @@ def _typical(error: Array, log_p: Array) -> float:
     """The error where the density is not too small, in the mean."""
     seen = log_p > log_p.max() + np.log(SEEN)
     return float(np.sqrt((error[seen] ** 2).mean()))
+
+
+def _share_on_walls(log_p: Array) -> float:
+    """The largest density in a cell at a wall, over the largest of all."""
+    walls = [np.take(log_p, side, axis=k).max() for k in range(log_p.ndim) for side in (0, -1)]
+    return float(np.exp(max(walls) - log_p.max()))
 
 
 def _matrices(circulation: FieldOnGrid, x: Array) -> Array:

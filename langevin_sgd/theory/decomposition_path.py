@@ -64,7 +64,8 @@ def parts_along(path: ActionPath) -> PathDecomposition:
     velocity = _velocity(x, f, c)
     slope = np.linalg.solve(c, (velocity - f)[..., None])[..., 0] / strength
     turning = (f + velocity) / 2
-    return PathDecomposition(sde, x, path.work / strength, slope, (f - velocity) / 2, turning, _turned(slope, turning) if sde.dim == 2 else None)
+    q = _turned(slope, turning) if sde.dim == 2 else None
+    return PathDecomposition(sde, x, path.work / strength, slope, (f - velocity) / 2, turning, q)
 
 
 def _velocity(x: Array, f: Array, c: Array) -> Array:

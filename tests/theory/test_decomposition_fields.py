@@ -188,7 +188,7 @@ def test_a_gradient_flow_does_not_circulate() -> None:
     found = ls.decompose(ls.langevin(ls.Landscape("(x**2 - 1)**2/4 + y**2/2 + x*y/4"), 0.2), grid=ls.Grid([(-2.3, 2.3), (-2.6, 2.6)], 64))
     assert np.abs(found.circulation.values).max() < 1e-11 and found.entropy_production < 1e-4
     local = ls.decompose(found.sde(), at=[1.03, -0.25])
-    np.testing.assert_allclose(found.slope(local.center + [0.02, 0.0]), 0.02 * local.U[0], rtol=0.1)
+    np.testing.assert_allclose(found.slope(local.center + np.array([0.02, 0.0])), 0.02 * local.U[0], rtol=0.1)
 
 
 def test_a_field_ends_where_the_grid_does() -> None:
@@ -197,6 +197,12 @@ def test_a_field_ends_where_the_grid_does() -> None:
     step = 1e-5
     numerical = (found.potential([0.5 + step, 0.2]) - found.potential([0.5 - step, 0.2])) / (2 * step)
     assert found.slope([0.5, 0.2])[0] == pytest.approx(numerical, rel=1e-6)
+
+
+def test_a_box_that_cuts_the_law_says_so() -> None:
+    sde = ls.systems.rotating_quadratic(1.0, 2.0)
+    assert "at the walls" in repr(ls.decompose(sde, grid=ls.Grid([(-1, 1), (-1, 1)], 32)))
+    assert "at the walls" not in repr(ls.decompose(sde, grid=ls.Grid([(-4.2, 4.2), (-4.2, 4.2)], 32)))
 
 
 # --------------------------------------------------------------------------------------------------------------- weak noise

@@ -1,7 +1,8 @@
 """The decomposition of linear equations and of SGD's recursion: reference numbers, random systems, simulated covariances.
 
-The parts of 200 random stable systems of up to 50 components against SciPy's Lyapunov solver; covariances of simulated ensembles of up to 16
-components, and of 100-dimensional SGD by plain matrix products.  Controls: Q with the other sign, and the equation in place of the recursion.
+The parts of 200 random stable systems of up to 50 components against SciPy's Lyapunov solver; covariances of simulated ensembles of up
+to 16 components, and of 100-dimensional SGD by plain matrix products.  Controls: Q with the other sign, and the equation in place of the
+recursion.
 """
 from __future__ import annotations
 
