@@ -136,7 +136,10 @@ class Decomposition:
         return float(np.sqrt((weights @ ((b - composed) ** 2).sum(axis=-1)) / (weights @ (b**2).sum(axis=-1))))
 
     def sde(self) -> SDE:
-        """Return the A-type process with these parts as an Itô equation, whose stationary law is exp(−φ)."""
+        """Return the A-type process with these parts as an Itô equation, whose stationary law is exp(−φ).
+
+        Of an equation that was decomposed, that is the equation itself, written as Itô.
+        """
         return self._equation
 
     def _points(self, x: ArrayLike) -> Array:

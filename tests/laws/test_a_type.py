@@ -8,17 +8,10 @@ import numpy as np
 import pytest
 
 import langevin_sgd as ls
+from tests.decompositions import D, F, as_written, example, random_system, z_of_covariance
 from tests.oracles import BY_ID
-from tests.theory.test_decomposition import D, F, random_system
-from tests.theory.test_decomposition_fields import as_written, example
 
 pytestmark = pytest.mark.law
-
-
-def z_of_covariance(x: np.ndarray, sigma: np.ndarray) -> np.ndarray:
-    """How many standard errors the second moments of a centred Gaussian sample lie from Σ; their variance is Σ_ii Σ_jj + Σ_ij²."""
-    spread = np.sqrt((np.outer(np.diag(sigma), np.diag(sigma)) + sigma**2) / len(x))
-    return np.asarray((x.T @ x / len(x) - sigma) / spread)
 
 
 @pytest.mark.parametrize("n", [2, 3, 16])

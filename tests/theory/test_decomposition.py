@@ -10,19 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import langevin_sgd as ls
+from tests.decompositions import D, F, random_system
 from tests.oracles import ORACLES, ids
 
 LINEAR = [e for e in ORACLES if e["id"].startswith(("ao-linear", "ao-sgd"))]
-F, D = np.array([[-1.0, 2.0], [-0.5, -2.0]]), np.array([[1.0, 0.3], [0.3, 0.5]])
-
-
-def random_system(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """A stable F of n components, no two scales alike, and a D that commutes with nothing."""
-    rng = np.random.default_rng(seed)
-    f = rng.normal(size=(n, n))
-    f -= (np.linalg.eigvals(f).real.max() + rng.uniform(0.05, 1.0)) * np.eye(n)
-    root = rng.normal(size=(n, n))
-    return f, root @ root.T / n + 0.01 * np.eye(n)
 
 
 def size(matrix: np.ndarray) -> float:

@@ -11,36 +11,13 @@ import pytest
 
 import langevin_sgd as ls
 from langevin_sgd.theory.decomposition_flows import face_flows, stream_function
+from tests.decompositions import BOX, TURN, D, F, T, as_written, example, in_space, well_inside
 from tests.oracles import BY_ID
-from tests.theory.test_decomposition import D, F
-
-T = 0.1                                         # e of `theory` 6.1, whose D, Q and φ are D / e, Q / e and φ e of the library
-PHI = "((x**2 + y**2 - 1)**2/4 + 0.3*x)/T"
-NOISE = [["T*(1 + x**2/2)", "T*x*y/4"], ["T*x*y/4", "T*(1 + y**2/3)"]]
-TURN = "T*(1 + x*y/2)"
-BOX = [(-2.3, 2.3), (-2.3, 2.3)]
-
-
-def example(turn: str = TURN) -> Any:
-    """The nonlinear A-type process of `theory`, 6.1."""
-    return ls.compose(PHI, NOISE, turn, T=T)
 
 
 @functools.cache
 def on_a_grid(turn: str = TURN) -> Any:
     return ls.decompose(example(turn).sde(), grid=ls.Grid(BOX, 128))
-
-
-def as_written(interpretation: str) -> ls.SDE:
-    """−(D + Q) ∇φ and C = 2 D / e written out by hand, read in one of the library's own conventions: not A-type."""
-    px, py = "(x*(x**2 + y**2 - 1) + 0.3)", "(y*(x**2 + y**2 - 1))"
-    drift = [f"-((1 + x**2/2)*{px} + (x*y/4 + 1 + x*y/2)*{py})", f"-((x*y/4 - 1 - x*y/2)*{px} + (1 + y**2/3)*{py})"]
-    return ls.SDE(drift, ls.noise.Expression([["1 + x**2/2", "x*y/4"], ["x*y/4", "1 + y**2/3"]]), 2 * T, interpretation)
-
-
-def well_inside(x: np.ndarray, phi: Any, depth: float) -> np.ndarray:
-    values = phi(x)
-    return np.asarray(values < values.min() + depth)
 
 
 # ------------------------------------------------------------------------------------------------------------- given parts
@@ -241,14 +218,6 @@ def test_parts_along_a_path_come_to_those_of_the_grid_as_the_noise_falls() -> No
 
 
 # ------------------------------------------------------------------------------------------------------------------- space
-
-@functools.cache
-def in_space() -> tuple[Any, Any]:
-    """φ of fourth order in x, D that depends on the state, and a circulation with ∇·Q ≠ 0."""
-    known = ls.compose("x**4/4 + x**2/4 + y**2/2 + z**2/2", ["1 + x**2/4", "1", "0.5"],
-                       [["0", "0.5 + x*z/4", "0.2"], ["-0.5 - x*z/4", "0", "0"], ["-0.2", "0", "0"]])
-    return known, ls.decompose(known.sde(), grid=ls.Grid([(-2.8, 2.8), (-4.2, 4.2), (-4.2, 4.2)], 24))
-
 
 def test_in_space_the_current_over_the_density_comes_back() -> None:
     """−Q ∇φ + ∇·Q, which does not depend on the gauge, and φ; with −Q as the control."""

@@ -13,9 +13,8 @@ import numpy as np
 from check import Check, main, relative
 
 import langevin_sgd as ls
-from tests.laws.test_a_type import z_of_covariance
+from tests.decompositions import random_system, z_of_covariance
 from tests.oracles import ORACLES, tolerance
-from tests.theory.test_decomposition import random_system
 
 SYSTEMS = 200
 RATE, BATCH, DIM, PATHS = 0.4, 8, 100, 6000

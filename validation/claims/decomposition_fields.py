@@ -17,8 +17,8 @@ from check import Check, main, relative, save
 from matplotlib.figure import Figure
 
 import langevin_sgd as ls
+from tests.decompositions import BOX, T, as_written, example, in_space, well_inside
 from tests.oracles import BY_ID
-from tests.theory.test_decomposition_fields import BOX, T, as_written, example, in_space, well_inside
 
 CELLS, SEEN = 192, math.log(1e6)
 LEVELS = {0.2: [(-2.0, 2.0), (-1.4, 1.4)], 0.1: [(-1.8, 1.8), (-1.1, 1.1)], 0.05: [(-1.6, 1.6), (-0.9, 0.9)]}
