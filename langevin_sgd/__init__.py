@@ -16,7 +16,7 @@ from langevin_sgd.theory import exact
 from langevin_sgd.theory.action import minimum_action_path
 from langevin_sgd.theory.chain import Chain
 from langevin_sgd.theory.decomposition import decompose
-from langevin_sgd.theory.decomposition_fields import compose
+from langevin_sgd.theory.decomposition_given import compose
 from langevin_sgd.theory.fokker_planck import FokkerPlanck
 from langevin_sgd.theory.grid import Grid
 from langevin_sgd.theory.predict import predict

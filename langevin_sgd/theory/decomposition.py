@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 from numpy.typing import ArrayLike
 
-from langevin_sgd.models.arguments import Array, covariance_matrix, matrix, positive, state
+from langevin_sgd.models.arguments import Array, covariance_matrix, matrix, numbers, positive, state
 from langevin_sgd.models.fields import SymbolicField
 from langevin_sgd.models.sde import SDE
 from langevin_sgd.theory.basins import fixed_point
 from langevin_sgd.theory.decomposition_discrete import recursion_parts
-from langevin_sgd.theory.decomposition_fields import Decomposition, on_the_line
+from langevin_sgd.theory.decomposition_fields import Decomposition
 from langevin_sgd.theory.decomposition_grid import GridDecomposition, on_a_grid
+from langevin_sgd.theory.decomposition_line import on_the_line
 from langevin_sgd.theory.decomposition_linear import LinearDecomposition, linear_parts
 from langevin_sgd.theory.decomposition_path import PathDecomposition, parts_along
 from langevin_sgd.theory.grid import Grid
@@ -161,8 +162,8 @@ def _given(f: ArrayLike | None, d: ArrayLike | None, at: ArrayLike | None) -> tu
         raise ValueError(f"`{'F' if f is None else 'D'}` is missing: ls.decompose(sde), or both matrices, ls.decompose(F=..., D=...).")
     if at is not None:
         raise ValueError("`at` came with `F` and `D`, whose fixed point is 0; it belongs to an equation, ls.decompose(sde, at=...).")
-    drift = matrix("F", np.atleast_2d(np.asarray(f, dtype=float)))
-    return (drift, covariance_matrix("D", np.atleast_2d(np.asarray(d, dtype=float)), len(drift)), np.zeros(len(drift)),
+    drift = matrix("F", np.atleast_2d(numbers("F", f)))
+    return (drift, covariance_matrix("D", np.atleast_2d(numbers("D", d)), len(drift)), np.zeros(len(drift)),
             "linear drift and constant noise: exact")
 
 

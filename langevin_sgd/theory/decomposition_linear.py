@@ -20,6 +20,7 @@ from langevin_sgd.models.arguments import Array, points
 from langevin_sgd.models.sde import SDE, linear
 
 LARGEST_CONDITION = 1e12        # of the equation for Σ, and of Σ: beyond, fewer than four digits would be left
+FAR = 1e-10             # of a sum of two eigenvalues from zero, over the size of F
 ITERATIONS = 6                  # of the power method, for the size of an inverse to a factor of about two
 
 
@@ -46,7 +47,8 @@ class LinearDecomposition:
     dt
         The time step of a recursion (for SGD the learning rate); None for an equation.
     condition
-        How much rounding grows in the equation for Σ: its relative error, as a matrix, is about this times 1e-16.
+        How much rounding grows in the equation for Σ: its relative error, as a matrix, is about this times 1e-16, and that of U up to the
+        condition number of U times as much.
     because
         What was decomposed, and in what sense the parts are exact.
     """
@@ -174,10 +176,12 @@ class _Lyapunov:
         if near > np.finfo(float).eps * _norm(f):
             self.condition = 2 * _norm(f) * self._size_of_inverse()
         if not self.condition < LARGEST_CONDITION:
-            which = "an eigenvalue that is zero" if pair[0] == pair[1] else "two eigenvalues that add up to zero"
-            raise ValueError(f"there is no decomposition, or more than one: `F` has {which}, or nearly so ({pair[0]:.6g} and "
-                             f"{pair[1]:.6g}, condition {self.condition:.2g}), and F Σ + Σ Fᵀ = −2 D has no single solution. Leave out "
-                             "the directions that neither relax nor run away, or change F.")
+            which = "has an eigenvalue that is zero" if pair[0] == pair[1] else "has two eigenvalues that add up to zero"
+            if near > FAR * _norm(f):
+                which = "is so far from normal that rounding cannot tell it from a matrix with two eigenvalues that add up to zero"
+            raise ValueError(f"there is no decomposition, or more than one: `F` {which}, or nearly so ({pair[0]:.6g} and {pair[1]:.6g}, "
+                             f"condition {self.condition:.2g}), and F Σ + Σ Fᵀ = −2 D has no single solution. Leave out the directions "
+                             "that neither relax nor run away, or give components other units.")
 
     def solve(self, right: Array) -> Array:
         """Return Y."""

@@ -101,6 +101,15 @@ def test_a_saddle_has_a_potential_and_no_law(n: int, seed: int) -> None:
             getattr(parts, what)
 
 
+@settings(max_examples=50)
+@given(st.integers(2, 6), st.integers(0, 2**32 - 1))
+def test_the_condition_is_that_of_the_linear_map(n: int, seed: int) -> None:
+    """Against the least singular value of Y ↦ F Y + Y Fᵀ as a matrix of n² rows; the power method may stay below, to half of it."""
+    f, d = random_system(n, seed)
+    least = np.linalg.svd(np.kron(f, np.eye(n)) + np.kron(np.eye(n), f), compute_uv=False)[-1]
+    assert 0.5 < ls.decompose(F=f, D=d).condition * least / (2 * size(f)) < 1 + 1e-9
+
+
 def test_a_heavy_ball_has_the_law_of_boltzmann() -> None:
     """x' = v, v' = −k x − γ v + sqrt(2 γ T) ξ: D is singular, and φ = (k x² + v²) / 2T all the same."""
     k, friction, temperature = 2.0, 0.5, 0.3
@@ -215,6 +224,8 @@ def test_entropy_of_a_recursion_is_that_of_its_steps_seen_backwards() -> None:
     (lambda: ls.decompose(F=np.diag([1.0, -1.0]), D=np.eye(2)), "two eigenvalues that add up to zero"),
     (lambda: ls.decompose(F=np.diag([1.0, -1.0 - 1e-13]), D=np.eye(2)), "two eigenvalues that add up to zero"),
     (lambda: ls.decompose(F=np.diag([0.0, -1.0]), D=np.eye(2)), "an eigenvalue that is zero"),
+    (lambda: ls.decompose(F=[[-1, 1e7], [0, -1]], D=np.eye(2)), "far from normal"),
+    (lambda: ls.decompose(F="x", D=np.eye(2)), "`F` is 'x'"),
     (lambda: ls.decompose(F=np.diag([-1.0, -2.0]), D=np.diag([1.0, 0.0])), "does not reach all directions"),
     (lambda: ls.decompose(F=F, D=np.zeros((2, 2))), "does not reach all directions"),
     (lambda: ls.decompose(F=-3 * np.eye(2), D=np.eye(2), dt=1.0), "1 . dt F has the eigenvalue"),
