@@ -75,6 +75,8 @@ def decompose(sde: SDE | None = None, *, F: ArrayLike | None = None, D: ArrayLik
     ValueError
         If the arguments don't say which system is meant; if F has two eigenvalues that add up to zero, or nearly so; if the noise does not
         reach all directions; if `at` is not near a fixed point; if the recursion is unstable; if there is no stationary law.
+    ArithmeticError
+        If the parts that were found add up to the drift to fewer than six digits.
 
     See Also
     --------
@@ -100,6 +102,10 @@ def decompose(sde: SDE | None = None, *, F: ArrayLike | None = None, D: ArrayLik
     >>> parts.covariance.round(4)
     array([[1.2667, 0.1333],
            [0.1333, 0.2167]])
+    >>> loss, noise = ls.Landscape("2*x**2 + y**2/2"), ls.noise.Anisotropic([[2.0, 0.6], [0.6, 1.0]])
+    >>> ls.decompose(ls.sgd(loss, noise, learning_rate=0.2), dt=0.2).covariance.round(4)       # of SGD's iterates
+    array([[0.0833, 0.0286],
+           [0.0286, 0.1111]])
     >>> wells = ls.decompose(ls.systems.maier_stein(beta=2.0, strength=0.3), grid=ls.Grid([(-2.2, 2.2), (-1.8, 1.8)], 64))
     >>> round(float(wells.potential([0.0, 0.0]) - wells.potential([1.0, 0.0])), 1)
     1.4

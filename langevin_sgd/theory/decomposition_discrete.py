@@ -18,7 +18,7 @@ import dataclasses
 import numpy as np
 
 from langevin_sgd.models.arguments import Array
-from langevin_sgd.theory.decomposition_linear import LinearDecomposition, linear_parts
+from langevin_sgd.theory.decomposition_linear import LinearDecomposition, checked, linear_parts
 
 
 def recursion_parts(f: Array, d: Array, center: Array, dt: float, because: str) -> LinearDecomposition:
@@ -33,4 +33,4 @@ def recursion_parts(f: Array, d: Array, center: Array, dt: float, because: str) 
     midpoint = linear_parts(inverse @ f, inverse @ d @ inverse.T, center, because)
     step = f @ midpoint.covariance @ f.T
     q = half @ midpoint.Q @ half.T
-    return dataclasses.replace(midpoint, F=f, D=d + dt * (step + step.T) / 4, Q=(q - q.T) / 2, noise=d, dt=dt)
+    return checked(dataclasses.replace(midpoint, F=f, D=d + dt * (step + step.T) / 4, Q=(q - q.T) / 2, noise=d, dt=dt))

@@ -20,6 +20,7 @@ from langevin_sgd.models.arguments import Array, points
 from langevin_sgd.models.sde import SDE, linear
 
 LARGEST_CONDITION = 1e12        # of the equation for Σ, and of Σ: beyond, fewer than four digits would be left
+LARGEST_RESIDUAL = 1e-6
 FAR = 1e-10             # of a sum of two eigenvalues from zero, over the size of F
 ITERATIONS = 6                  # of the power method, for the size of an inverse to a factor of about two
 
@@ -162,7 +163,15 @@ def linear_parts(f: Array, d: Array, center: Array, because: str) -> LinearDecom
     solver = _Lyapunov(f)
     sigma, q = solver.solve(-2 * d), solver.solve(f @ d - d @ f.T)
     sigma, q = (sigma + sigma.T) / 2, (q - q.T) / 2
-    return LinearDecomposition(f, d, q, _inverse(sigma), center, d, None, solver.condition, because)
+    return checked(LinearDecomposition(f, d, q, _inverse(sigma), center, d, None, solver.condition, because))
+
+
+def checked(parts: LinearDecomposition) -> LinearDecomposition:
+    """Return the parts if they are what they should be."""
+    if not parts.residual < LARGEST_RESIDUAL:
+        raise ArithmeticError(f"the parts add up to the drift only to {parts.residual:.2g} (condition {parts.condition:.2g}); give "
+                              "components other units, so that entries of F and D are of like size.")
+    return parts
 
 
 class _Lyapunov:

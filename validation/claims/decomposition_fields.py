@@ -29,6 +29,7 @@ PATHS = 200_000
 def checks() -> Iterator[Check]:
     """Simulation, recovery, Maier and Stein, space; then the picture."""
     yield from _simulated()
+    yield from _area_swept()
     yield from _recovered()
     yield from _maier_stein()
     yield from _in_space()
@@ -45,6 +46,20 @@ def _simulated() -> Iterator[Check]:
         for quantity, value, error, reference in zip(("E x", "E r²"), values, errors, references, strict=True):
             yield Check(name=f"6.1 simulated, {name}: {quantity}", value=float(value), reference=reference, error=float(error),
                         control=name != "A-type")
+
+
+def _area_swept() -> Iterator[Check]:
+    """Half of E[x dy − y dx] per unit of time is E Q₁₂: the circulation, seen in paths."""
+    times, dt = np.arange(70.0, 120.0), 0.005
+    x = ls.simulate(example().sde(), [-0.9, 0.0], (0, 120), dt, 20_000, np.sort([*times, *(times + dt)]), rng=4, progress=False).x
+    before, step = x[:, ::2], np.diff(x, axis=1)[:, ::2]
+    middle = before + step / 2
+    areas = ((middle[..., 0] * step[..., 1] - middle[..., 1] * step[..., 0]) / (2 * dt)).mean(axis=1)
+    found = _found()
+    expected = float(np.exp(-found.phi.values.ravel()) * found.grid.volumes @ found.circulation.values.ravel())
+    for name, reference, control in (("E Q₁₂ from the generator", expected, False), ("−E Q₁₂", -expected, True), ("0", 0.0, True)):
+        yield Check(name=f"6.1 simulated: area swept per unit of time against {name}", value=float(areas.mean()), reference=reference,
+                    error=float(areas.std() / math.sqrt(len(areas))), control=control)
 
 
 def _moments(sde: ls.SDE, dt: float, key: int) -> tuple[np.ndarray, np.ndarray]:
