@@ -44,7 +44,8 @@ def compose(potential: str | float | Landscape, D: Any, Q: Any = 0.0, *, variabl
     Raises
     ------
     ValueError
-        If D is not symmetric or Q not antisymmetric, for matrices of another size than the state, or a symbol without a value.
+        If D is not symmetric or Q not antisymmetric, for matrices of another size than the state, for pieces in D or Q, for a part that
+        depends on the time, and for a symbol without a value.
 
     Notes
     -----
@@ -68,6 +69,7 @@ def compose(potential: str | float | Landscape, D: Any, Q: Any = 0.0, *, variabl
         texts = [potential, *d_entries[0], *q_entries[0]]
         phi = SymbolicField((parse(potential),), variable_names(texts, variables, known, *d_entries[1][:1]))
     d, q = _symmetric(*d_entries, phi.variables), _antisymmetric(*q_entries, phi.variables)
+    _check_smooth(phi, d, q)
     needed = sorted({name for part in (phi, d, q) for name in part.parameters})
     check_parameters(f"the process with the potential {_text(phi)!r}", needed, known)
     text = f"A-type, φ = {_text(phi)}, Q = {[str(e) for e in q.expressions]}"
@@ -111,6 +113,14 @@ def _antisymmetric(texts: Texts, shape: tuple[int, ...], names: Names) -> Symbol
                          f"matrix{alone}.")
     _check_pairs("Q", "antisymmetric", entries, n, 1)
     return SymbolicField(tuple(entries), names, (n, n))
+
+
+def _check_smooth(phi: SymbolicField, d: SymbolicField, q: SymbolicField) -> None:
+    for name, part in (("potential", phi), ("D", d), ("Q", q)):
+        if part.depends_on_time():
+            raise ValueError(f"`{name}` depends on the time t, but a stationary law does not; fix t.")
+        if name != "potential" and part.kink_functions():
+            raise ValueError(f"`{name}` has pieces (where, abs, min, max, sign): where they jump, ∇·(D + Q) is infinite; give a smooth one.")
 
 
 def _check_pairs(name: str, kind: str, entries: Sequence[Expr], n: int, sign: int) -> None:

@@ -256,6 +256,8 @@ def test_in_space_the_least_circulation_of_a_linear_equation_is_constant() -> No
     (lambda: ls.compose("x**2", 1, "1"), "`Q` has shape"),
     (lambda: ls.compose(ls.Landscape("x**2 + y**2"), ["1", "1", "1"]), "`D` has shape"),
     (lambda: ls.compose("x**2 + y**2", [["1", "2", "3"]]), "`D` has shape"),
+    (lambda: ls.compose("t*x**2", 1), "time t"),
+    (lambda: ls.compose("x**2", "where(x > 0, 1, 2)"), "has pieces"),
     (lambda: ls.compose("a*x**2", 1), "`a` without a value"),
     (lambda: ls.compose("x**2", 1, a=1.0), "no parameter called `a`"),
     (lambda: ls.compose("__import__('os')", 1), "calls"),
