@@ -120,7 +120,7 @@ def _check_smooth(phi: SymbolicField, d: SymbolicField, q: SymbolicField) -> Non
         if part.depends_on_time():
             raise ValueError(f"`{name}` depends on the time t, but a stationary law does not; fix t.")
         if name != "potential" and part.kink_functions():
-            raise ValueError(f"`{name}` has pieces (where, abs, min, max, sign): where they jump, ∇·(D + Q) is infinite; give a smooth one.")
+            raise ValueError(f"`{name}` has pieces (where, abs, min, max, sign); where one jumps ∇·(D + Q) is infinite: give a smooth one.")
 
 
 def _check_pairs(name: str, kind: str, entries: Sequence[Expr], n: int, sign: int) -> None:
