@@ -217,8 +217,7 @@ def _is_affine(expression: Expr, variables: tuple[str, ...]) -> bool:
     from langevin_sgd.models.expressions import symbol
     state_symbols = {symbol(name) for name in variables}
 
-    def at_most_one(term: Any) -> bool:
+    def is_multiple_of_one(term: Any) -> bool:
         here = term.free_symbols & state_symbols
-        return not here or (len(here) == 1 and not term.coeff(next(iter(here))).free_symbols & state_symbols
-                            and term.as_independent(*here)[1] in here)
-    return all(at_most_one(term) for term in sympy.Add.make_args(expression.expand()))
+        return not here or term.as_independent(*here)[1] in here
+    return all(is_multiple_of_one(term) for term in sympy.Add.make_args(expression.expand()))

@@ -146,6 +146,14 @@ def test_one_system_written_in_several_ways(sde: ls.SDE) -> None:
     np.testing.assert_allclose(ls.decompose(sde).Q[0, 1], -0.6, rtol=1e-13)
 
 
+@pytest.mark.parametrize("drift", ["-x**3", "-x*exp(x)", "-abs(x)", "-x - sin(x)", "where(x > 5, -2*x, -x)", "-x/(1 + x**2)"])
+def test_what_is_not_linear_is_not_taken_for_it(drift: str) -> None:
+    with pytest.raises(ValueError, match="not seen to be linear"):
+        ls.decompose(ls.SDE([drift, "-y"], ls.noise.Constant(1.0)))
+    with pytest.raises(ValueError, match="not seen to be linear"):
+        ls.decompose(ls.SDE(["-x", "-y"], ls.noise.Quadratic([1.0, 1.0], quadratic=[1.0, 0.0])))
+
+
 def test_a_fixed_point_of_a_nonlinear_equation() -> None:
     """Maier and Stein's equation at (−1, 0): F = −2 I, and C = I, so that φ = 2 |δ|² / ε, in the neighbourhood."""
     sde = ls.systems.maier_stein(beta=5.0, strength=0.2)
