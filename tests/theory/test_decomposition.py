@@ -38,7 +38,7 @@ def test_there_are_reference_numbers() -> None:
 @settings(max_examples=1000)
 @given(st.integers(2, 50), st.integers(0, 2**32 - 1))
 def test_identities_hold_for_random_stable_systems(n: int, seed: int) -> None:
-    """To 1e-10 or better relative to their terms; Σ against SciPy's solver, relative to the conditioning."""
+    """To 1e-10 or better relative to their terms; Σ to 1e-10 against SciPy's solver (conditions up to 1e5)."""
     from scipy.linalg import solve_continuous_lyapunov
     f, d = random_system(n, seed)
     parts = ls.decompose(F=f, D=d)
@@ -50,7 +50,7 @@ def test_identities_hold_for_random_stable_systems(n: int, seed: int) -> None:
     assert size(inverse @ d @ inverse.T - parts.S) < 1e-10 * size(inverse) ** 2 * size(d)
     assert size(inverse @ turned - np.eye(n)) < 1e-10 * size(inverse) * size(turned)
     sigma = solve_continuous_lyapunov(f, -2 * d)
-    assert size(parts.covariance - sigma) < 1e-15 * n * parts.condition * size(sigma) * np.linalg.cond(u)
+    assert size(parts.covariance - sigma) < 1e-10 * size(sigma)
     assert np.linalg.eigvalsh(parts.S)[0] > 0 and parts.entropy_production >= 0
 
 
