@@ -16,6 +16,8 @@ from langevin_sgd.studies.escape import Escape, EscapeReport, escape
 from langevin_sgd.theory import exact
 from langevin_sgd.theory.action import minimum_action_path
 from langevin_sgd.theory.chain import Chain
+from langevin_sgd.theory.decomposition import decompose
+from langevin_sgd.theory.decomposition_given import compose
 from langevin_sgd.theory.fokker_planck import FokkerPlanck
 from langevin_sgd.theory.grid import Grid
 from langevin_sgd.theory.predict import predict
@@ -23,7 +25,7 @@ from langevin_sgd.theory.quasipotential import quasipotential
 
 __all__ = [
     "SDE", "Agreement", "Ball", "Box", "Chain", "CriticalPoint", "Escape", "EscapeReport", "Estimate", "EulerMaruyama", "FirstPassage",
-    "FokkerPlanck", "Grid", "HalfSpace", "Interval", "Key", "Landscape", "Milstein", "Prediction", "QuasiStationary", "Region",
-    "Status", "Sublevel", "Trajectories", "Where", "escape", "exact", "first_passage", "landscapes", "langevin", "linear",
+    "FokkerPlanck", "Grid", "HalfSpace", "Interval", "Key", "Landscape", "Milstein", "Prediction", "QuasiStationary", "Region", "Status",
+    "Sublevel", "Trajectories", "Where", "compose", "decompose", "escape", "exact", "first_passage", "landscapes", "langevin", "linear",
     "minimum_action_path", "noise", "plots", "predict", "quasipotential", "sgd", "simulate", "systems", "theory",
 ]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from langevin_sgd.models.arguments import Array, covariance_matrix, finite, matrix, parameter_values, points, whole
+from langevin_sgd.models.arguments import Array, covariance_matrix, finite, matrix, parameter_values, points, state, whole
 from langevin_sgd.models.covariance import Covariance, Structure
 from langevin_sgd.models.expressions import parse, symbol, variable_names
 from langevin_sgd.models.fields import Field, FunctionField, Names, SumField, SymbolicField, add
@@ -335,8 +335,8 @@ def langevin(loss: Landscape, temperature: float) -> SDE:
     return _gradient_flow(loss, Constant(1.0), Strength(temperature=temperature), "ito")
 
 
-def linear(F: ArrayLike, D: ArrayLike) -> SDE:
-    """Return dX = F X dt + sqrt(2 D) dW, for a matrix F and a positive semi-definite matrix D (numbers in one dimension).
+def linear(F: ArrayLike, D: ArrayLike, center: ArrayLike = 0.0) -> SDE:
+    """Return dX = F (X − center) dt + sqrt(2 D) dW, for a matrix F and a positive semi-definite matrix D (numbers in one dimension).
 
     Examples
     --------
@@ -346,12 +346,16 @@ def linear(F: ArrayLike, D: ArrayLike) -> SDE:
     """
     f = matrix("F", np.atleast_2d(np.asarray(F, dtype=float)))
     d = covariance_matrix("D", np.atleast_2d(np.asarray(D, dtype=float)), len(f))
+    at = state("center", np.broadcast_to(center, len(f)) if np.ndim(center) == 0 else center, len(f))
     names = variable_names([], None, (), len(f))
     entries = [[symbol(f"linear[{i},{j}]") for j in range(len(f))] for i in range(len(f))]
-    rows = tuple(sum(e * symbol(n) for e, n in zip(row, names, strict=True)) for row in entries)
     values = {entries[i][j].name: float(f[i, j]) for i in range(len(f)) for j in range(len(f))}
+    shifted = [symbol(n) - symbol(f"center[{k}]") if at[k] else symbol(n) for k, n in enumerate(names)]
+    values |= {f"center[{k}]": float(c) for k, c in enumerate(at) if c}
+    rows = tuple(sum(e * delta for e, delta in zip(row, shifted, strict=True)) for row in entries)
+    text = f"F (x - {at.tolist()}), F = {f.tolist()}" if at.any() else f"F x, F = {f.tolist()}"
     sde = SDE.__new__(SDE)
-    sde._set(SymbolicField(rows, names, (len(f),)), f"F x, F = {f.tolist()}", Anisotropic(2 * d), Strength(strength=1.0), "ito", values)
+    sde._set(SymbolicField(rows, names, (len(f),)), text, Anisotropic(2 * d), Strength(strength=1.0), "ito", values)
     return sde
 
 
