@@ -18,6 +18,7 @@ from tests.oracles import BY_ID, ids, select
 
 CONVENTIONS = ("ito", "stratonovich", "klimontovich")
 RIGHT = ls.HalfSpace([1.0, 0.0], 0.0)
+RIGHT_3 = ls.HalfSpace([1.0, 0.0, 0.0], 0.0)
 
 
 def state_dependent(interpretation: str) -> ls.SDE:
@@ -343,7 +344,9 @@ def small() -> ls.FokkerPlanck:
     (lambda: ls.FokkerPlanck(turned("ito", 0.5)[0], ls.Grid.from_edges(np.linspace(0, 1, 17)**2, np.linspace(0, 1, 17))), "of one size"),
     (lambda: ls.FokkerPlanck(ls.linear(-np.eye(2), [[1, 1], [1, 1]]), ls.Grid([(-1, 1)] * 2, 16)), "positive definite"),
     (lambda: ls.FokkerPlanck(ls.linear(-np.eye(2), [[1, 0.99999], [0.99999, 1]]), ls.Grid([(-1, 1)] * 2, (16, 100))), "jumps over"),
-    (lambda: ls.FokkerPlanck(ls.linear(-np.eye(3), np.eye(3)), ls.Grid([(-1, 1)] * 3, 100)).stationary_density(), "GB"),
+    (lambda: ls.FokkerPlanck(two_wells(0.1), ls.Grid([(-2, 2), (-1, 1)], 16), memory=5e4).stationary_density(), "more memory"),
+    (lambda: ls.FokkerPlanck(ls.linear(-np.eye(3), np.eye(3)), ls.Grid([(-1, 1)] * 3, 48), memory=3e8).mean_passage_time(RIGHT_3), "GB"),
+    (lambda: ls.FokkerPlanck(two_wells(0.1), ls.Grid([(-2, 2), (-1, 1)], 16), memory=0), "`memory`"),
     (lambda: small().mean_passage_time(0.5), "`domain`"),
     (lambda: small().mean_passage_time(ls.HalfSpace([1.0, 0.0], 5.0)), "never reach"),
     (lambda: small().mean_passage_time(ls.Ball([9.0, 0.0], 1.0)), "no cell"),
