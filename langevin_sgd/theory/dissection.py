@@ -13,7 +13,7 @@ import numpy as np
 
 from langevin_sgd.theory.grid import Whole
 
-LEAF = 64               # states that are no longer parted
+LEAF = 64               # so many states are no longer parted
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,14 +81,14 @@ class Dissection:
         return 8 * most
 
 
-def dissect(cells: Whole, source: Whole, target: Whole) -> Dissection:
-    """Return the order for states at cells (n, d), given by their numbers along the axes, with these jumps."""
+def dissect(cells: Whole, source: Whole, target: Whole, leaf: int = LEAF) -> Dissection:
+    """Return the order for states at cells (n, d), given by their numbers along the axes, with these jumps; `leaf` are not parted."""
     reach = np.abs(cells[source] - cells[target]).max(axis=0, initial=1)
     owned: list[Whole] = []
     children: list[tuple[int, ...]] = []
 
     def part(states: Whole) -> int:
-        halves = _parted(cells, states, reach) if len(states) > LEAF else None
+        halves = _parted(cells, states, reach) if len(states) > leaf else None
         mine, below = (states, ()) if halves is None else (halves[1], (part(halves[0]), part(halves[2])))
         owned.append(mine)
         children.append(below)

@@ -73,7 +73,7 @@ class Fronts:
             for front, part in self._down():
                 here = s[front.start:front.stop] @ part.inside + p[front.rest] @ part.back
                 p[front.start:front.stop] = here
-                if here.max() > LARGE:
+                if here.max(initial=0.0) > LARGE:
                     p, s = p / LARGE, s / LARGE
         return np.asarray(p[self.dissection.place])
 
