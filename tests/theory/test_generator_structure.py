@@ -40,7 +40,8 @@ def log_ratios(jumps: Jumps) -> np.ndarray:
 
 def affinities(jumps: Jumps, shape: tuple[int, int]) -> np.ndarray:
     """The sums of ln (q_ij / q_ji) around all squares of four cells."""
-    ratio = dict(zip(zip(jumps.cells[jumps.source].tolist(), jumps.cells[jumps.target].tolist(), strict=True), log_ratios(jumps), strict=True))
+    pairs = zip(jumps.cells[jumps.source].tolist(), jumps.cells[jumps.target].tolist(), strict=True)
+    ratio = dict(zip(pairs, log_ratios(jumps).tolist(), strict=True))
     corners = [(i * shape[1] + j, (i + 1) * shape[1] + j, (i + 1) * shape[1] + j + 1, i * shape[1] + j + 1)
                for i, j in itertools.product(range(shape[0] - 1), range(shape[1] - 1))]
     return np.array([sum(ratio[a, b] for a, b in zip(c, c[1:] + c[:1], strict=True)) for c in corners])
@@ -91,15 +92,14 @@ def test_a_gradient_flow_under_noise_that_does_not_commute_has_a_current() -> No
 
 # ------------------------------------------------------------------------------------------------------------------- rates
 
-def left_well(strength: float, cells: int) -> tuple[ls.FokkerPlanck, ls.Grid]:
-    grid = ls.Grid([(-2, 0), (-1.5, 1.5)], cells)
-    return ls.FokkerPlanck(ls.systems.maier_stein(beta=2.0, strength=strength), grid), grid
+def left_well(strength: float, cells: int) -> ls.FokkerPlanck:
+    return ls.FokkerPlanck(ls.systems.maier_stein(beta=2.0, strength=strength), ls.Grid([(-2, 0), (-1.5, 1.5)], cells))
 
 
 @pytest.mark.parametrize("strength", [0.5, 0.1, 0.02])
 def test_the_mean_time_from_the_quasi_stationary_law_is_one_over_the_rate(strength: float) -> None:
     """On one grid, to 1e-8, whatever the barrier; from a uniform law it isn't."""
-    gen, grid = left_well(strength, 40)
+    gen = left_well(strength, 40)
     jumps = gen.generator.jumps([lambda x: -x[..., 0]])
     run = planned(jumps, 1e9).eliminate(jumps.kill.sum(axis=0))
     law, times = quasi_stationary_law(run), run.solve(np.ones(len(jumps.cells)))
@@ -109,7 +109,7 @@ def test_the_mean_time_from_the_quasi_stationary_law_is_one_over_the_rate(streng
 
 def test_the_rate_stays_between_bounds_that_close() -> None:
     """Against all eigenvalues of the matrix, at a barrier that they bear."""
-    gen, _ = left_well(0.5, 20)
+    gen = left_well(0.5, 20)
     jumps = gen.generator.jumps([lambda x: -x[..., 0]])
     run = planned(jumps, 1e9).eliminate(jumps.kill.sum(axis=0))
     rate = float(np.linalg.eigvals(-jumps.matrix().toarray()).real.min())
@@ -123,7 +123,7 @@ def test_the_rate_stays_between_bounds_that_close() -> None:
 def test_from_a_minimum_the_time_becomes_one_over_the_rate_as_noise_fades() -> None:
     off = []
     for strength in (0.2, 0.1, 0.05):
-        gen, _ = left_well(strength, 96)
+        gen = left_well(strength, 96)
         off.append(abs(gen.mean_passage_time(RIGHT).at([-1.0, 0.0]).value * gen.escape_rate(RIGHT).value - 1))
     assert off[0] > 0.01 and off[1] < off[0] / 3 and off[2] < off[1] / 20
 
