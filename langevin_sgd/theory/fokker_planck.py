@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +21,7 @@ from langevin_sgd.theory.grid_function import REFINEMENTS, GridFunction, extrapo
 from langevin_sgd.theory.late_times import escape_rate, quasi_stationary_law, survival
 
 MEMORY = 6e9            # bytes
+BYTES_PER_CELL = 200    # and axis: rates, and what they are made of
 KEPT = 6                # eliminations: one domain is asked several questions on three grids
 Free = tuple[tuple[Region, float], ...]     # regions and signs: where sign × level is positive, the process lives
 Source = Callable[[Eliminated], Array]
@@ -52,8 +54,8 @@ class FokkerPlanck:
     barrier; boundaries cut through cells where the region says.  Linear equations are solved without a subtraction, so that a mean
     time of 1e20 has as many digits as one of 1 (`GridFunction.digits` measures them).  Small problems are solved along a band, at a cost
     of cells × (cells of all axes but the longest)²; large ones by nested dissection, at about cells^1.5 in the plane and cells² in
-    space.  On one core 400 × 240 cells take 3 seconds and 0.1 GB, 60 × 60 × 60 cells half a minute and 2.7 GB, and 70 × 70 × 70 cells
-    are the most that the memory of 6 GB is enough for.
+    space.  On one core 400 × 240 cells take one second and 0.1 GB, 1000 × 1000 twenty and 1.3 GB, 60 × 60 × 60 half a minute and
+    2.7 GB; 72 × 72 × 72 are the most that 6 GB are enough for, fewer where noise is a full matrix that needs jumps over many cells.
 
     Examples
     --------
@@ -72,6 +74,10 @@ class FokkerPlanck:
         if sde.depends_on_time:
             raise ValueError("`sde` depends on the time t, but a generator needs drift and noise that do not; simulate it, or fix t.")
         self.sde, self.grid, self.memory = sde, grid, positive("memory", memory)
+        needed = BYTES_PER_CELL * math.prod(grid.shape) * grid.dim
+        if needed > self.memory:
+            raise ValueError(f"`grid` has {math.prod(grid.shape):.3g} cells, which take {needed / 1e9:.3g} GB for their rates alone, more "
+                             f"than the `memory` of {self.memory / 1e9:.3g} GB; give it fewer cells, or more memory.")
         self._generator = functools.cache(lambda step: Generator(sde, grid.coarser(step)))
         self._kept: dict[tuple[int, Free], Eliminated] = {}
         self._generator(1)

@@ -20,6 +20,7 @@ from langevin_sgd.plots import (
     draw_survival,
     draw_transitions,
 )
+from langevin_sgd.plots.fields import _resampled
 from langevin_sgd.studies.occupancy import Occupancy
 
 
@@ -154,3 +155,6 @@ def test_streamlines_and_potential_on_cells_of_different_size() -> None:
     (x0, y0), (x1, y1) = np.stack(streams(ax)).transpose(1, 2, 0)
     assert np.mean(x0 * y1 - y0 * x1 <= 0) > 0.98                       # clockwise
     assert np.abs(np.hypot(x1, y1) - np.hypot(x0, y0)).max() < 0.03
+    x = np.linspace(-2.5, 2.5, 40)
+    across, up = np.meshgrid(*gen.grid.centres, indexing="ij")
+    assert np.allclose(_resampled(gen.grid.centres, 2 * across - up, x, x / 2), 2 * x[:, None] - x / 2)
