@@ -100,7 +100,7 @@ def planned(jumps: Jumps, memory: float) -> Plan:
     return plan
 
 
-def stationary_law(jumps: Jumps, memory: float) -> Array:
+def stationary_law(plan: Plan, memory: float) -> Array:
     """Return the stationary probabilities of a process that does not end.
 
     Raises
@@ -108,8 +108,7 @@ def stationary_law(jumps: Jumps, memory: float) -> Array:
     ValueError
         If some states cannot reach others, if probabilities are further apart than floats reach, or as `planned`.
     """
-    plan = planned(jumps, memory)
-    law = _law_by_band(plan) if plan.dissection is None else _law_by_fronts(jumps, memory)
+    law = _law_by_band(plan) if plan.dissection is None else _law_by_fronts(plan.jumps, memory)
     if law is None:
         raise ValueError("some cells cannot reach others, so that there is no single stationary law.")
     if not (law[-1] > 0 and np.isfinite(law).all()):

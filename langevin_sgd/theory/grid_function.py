@@ -51,8 +51,8 @@ class GridFunction:
     def digits(self) -> float:
         """How many decimal digits of `values` are certain as solution of the equations on this grid; the grid has an error of its own.
 
-        They are measured, by refining the solution in twice the precision, in the cell where they are fewest.  It can promise
-        15 digits of a mean time up to 1e15 or so, fewer for longer ones, and none from about 1e28 on, where the elimination still has
+        They are measured, by refining the solution in twice the precision, in the cell where they are fewest.  Up to a mean time of
+        about 1e14 they are 14; then one fewer for every ten times longer, and none from about 1e28 on, where the elimination still has
         them (`theory.elimination`), but nothing is left to measure them with.
 
         Raises
