@@ -1,4 +1,4 @@
-"""Pictures of the plane: a potential in shades, answers on a grid as lines of equal value, a current as arrows."""
+"""Pictures of the plane: a potential in shades, answers on a grid as lines of equal value, a current as arrows or streamlines."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -17,6 +17,14 @@ if TYPE_CHECKING:
 SIZE = (5.6, 4.2)
 ARROWS = 24             # along each axis at most
 FAINTEST = 0.02         # of the longest arrow
+FAINTEST_LINE = 0.01    # of the strongest current that a streamline is drawn through
+WIDEST = 2.2            # of a streamline, where the current is strongest
+STREAM_POINTS = 160     # along each axis
+ROUNDING = 1e-9         # of the largest slope of the density: what flows less is rounding
+SHADES = 0.45, 1.0      # of gray, from the minimum of a potential to the highest value that is drawn
+CONTOURS = 24
+HIGHEST = 12.0          # of a potential φ = −ln p above its minimum; beyond it is left white
+COMMITTOR_LEVELS = tuple(k / 10 for k in range(1, 10))
 
 
 class GridLike(Protocol):
@@ -74,6 +82,72 @@ def draw_level_lines(answer: GridFunctionLike, *, levels: Sequence[float] | None
     return tidy(ax, x="x", y="y", title=f"lines: {answer.quantity}")
 
 
+def draw_potential(density: GridFunctionLike, *, highest: float = HIGHEST, ax: Axes | None = None, **style: Any) -> Axes:
+    """Fill the contours of φ = −ln p of a stationary density in two dimensions, above its minimum; dark where paths stay.
+
+    Parameters
+    ----------
+    density
+        What `FokkerPlanck.stationary_density` gives.
+    highest
+        φ above it is left white.
+    """
+    ax = new_axes(ax, SIZE)
+    x, y = density.grid.centres
+    with np.errstate(divide="ignore"):
+        phi = -np.log(density.values / np.nanmax(density.values))
+    shades = [str(s) for s in np.linspace(*SHADES, CONTOURS)]
+    ax.contourf(x, y, phi.T, levels=np.linspace(0.0, highest, CONTOURS + 1), **{"colors": shades, **style})
+    return tidy(ax, x="x", y="y")
+
+
+def draw_streamlines(grid: GridLike, current: Array, *, ax: Axes | None = None, **style: Any) -> Axes:
+    """Draw the streamlines of a current in two dimensions, wide where it is strong; the weakest hundredth is left out.
+
+    Parameters
+    ----------
+    grid
+        The cells.
+    current
+        An array (*cells, 2), as `FokkerPlanck.probability_current` gives.
+    """
+    ax = new_axes(ax, SIZE)
+    x, y = (np.linspace(c[0], c[-1], STREAM_POINTS) for c in grid.centres)
+    u, v = (_resampled(grid.centres, current[..., k], x, y) for k in range(2))
+    strength = np.hypot(u, v)
+    shown = strength > FAINTEST_LINE * strength.max()
+    ax.streamplot(x, y, np.where(shown, u, np.nan).T, np.where(shown, v, np.nan).T,
+                  **{"color": COLOURS[0], "linewidth": WIDEST * np.sqrt(strength / strength.max()).T, "arrowsize": 0.8, "density": 1.3,
+                     **style})
+    return tidy(ax, x="x", y="y")
+
+
+def draw_transitions(density: GridFunctionLike, committor: GridFunctionLike, current: Array, *, highest: float = HIGHEST,
+                     ax: Axes | None = None) -> Axes:
+    """Draw where paths stay, how they part and how they turn: φ = −ln p filled, the committor as lines from 0.1 to 0.9, the current as
+    streamlines.
+
+    Parameters
+    ----------
+    density, committor, current
+        What `stationary_density`, `committor` and `probability_current` of one `FokkerPlanck` in two dimensions give.
+    highest
+        φ above it is left white.
+
+    Notes
+    -----
+    A current that is nothing but rounding, as of a gradient flow, is not drawn, and the title says so.
+    """
+    ax = draw_potential(density, highest=highest, ax=ax)
+    slopes = np.gradient(density.values, *density.grid.centres)
+    is_flowing = np.linalg.norm(current, axis=-1).max() > ROUNDING * max(np.abs(slope).max() for slope in slopes)
+    if is_flowing:
+        draw_streamlines(density.grid, current, ax=ax)
+    draw_level_lines(committor, levels=COMMITTOR_LEVELS, ax=ax)
+    ax.set_title("shades: −ln p;  blue: committor;  " + ("orange: current" if is_flowing else "no current"), fontsize=10, loc="left")
+    return ax
+
+
 def draw_current(grid: GridLike, current: Array, *, ax: Axes | None = None, **style: Any) -> Axes:
     """Draw a current in two dimensions as arrows whose area is its strength; the weakest are left out.
 
@@ -95,3 +169,9 @@ def draw_current(grid: GridLike, current: Array, *, ax: Axes | None = None, **st
     ax.quiver(across[shown], up[shown], (part[..., 0] * length)[shown], (part[..., 1] * length)[shown],
               **{"color": COLOURS[0], "width": 0.004, "pivot": "middle", **style})
     return tidy(ax, x="x", y="y")
+
+
+def _resampled(centres: Sequence[Array], values: Array, x: Array, y: Array) -> Array:
+    """Values on a grid at points that are equally far apart, as streamlines need them."""
+    along_x = np.stack([np.interp(x, centres[0], column) for column in values.T], axis=1)
+    return np.stack([np.interp(y, centres[1], row) for row in along_x])

@@ -10,12 +10,40 @@ Rates are stored in a band: entry (i, j − i + w) of an array (n, 2 w + 1) is t
 """
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numba
 import numpy as np
 
 from langevin_sgd.models.arguments import Array
 
 compiled = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc"})
+
+
+@dataclass(frozen=True, eq=False)
+class Band:
+    """A process that ends, after elimination state by state."""
+
+    band: Array
+    pivot: Array
+
+    @property
+    def bytes(self) -> float:
+        """The memory of what is kept."""
+        return float(self.band.nbytes + self.pivot.nbytes)
+
+    @property
+    def ends(self) -> bool:
+        """Whether the process ends from everywhere."""
+        return bool((self.pivot > 0).all())
+
+    def solve(self, source: Array) -> Array:
+        """Return t with Σ_j q_ij (t_i − t_j) + kill_i t_i = source_i ≥ 0."""
+        return np.asarray(solve(self.band, self.pivot, source))
+
+    def solve_transposed(self, source: Array) -> Array:
+        """Return the mean times p spent in each state: p_i (kill_i + Σ_j q_ij) − Σ_j p_j q_ji = source_i ≥ 0."""
+        return np.asarray(solve_transposed(self.band, self.pivot, source))
 
 
 @compiled

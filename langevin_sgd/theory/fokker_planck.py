@@ -3,8 +3,9 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
+import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,30 +14,18 @@ from langevin_sgd.models.answers import Estimate
 from langevin_sgd.models.arguments import Array, positive
 from langevin_sgd.models.region import Region
 from langevin_sgd.models.sde import SDE
-from langevin_sgd.theory.elimination import eliminate, solve, stationary
+from langevin_sgd.theory.certificate import certain_digits
+from langevin_sgd.theory.eliminated import Eliminated, planned, stationary_law
 from langevin_sgd.theory.generator import Generator, Jumps, Level
 from langevin_sgd.theory.grid import Grid
 from langevin_sgd.theory.grid_function import REFINEMENTS, GridFunction, extrapolated_estimate
 from langevin_sgd.theory.late_times import escape_rate, quasi_stationary_law, survival
 
-LARGEST_BAND = 6e9      # bytes
+MEMORY = 6e9            # bytes
+BYTES_PER_CELL = 200    # and axis: rates, and what they are made of
 KEPT = 6                # eliminations: one domain is asked several questions on three grids
 Free = tuple[tuple[Region, float], ...]     # regions and signs: where sign × level is positive, the process lives
-
-
-@dataclass(frozen=True, eq=False)
-class Eliminated:
-    """A jump process on the cells of a domain, and what is left of it after elimination."""
-
-    jumps: Jumps
-    band: Array
-    pivot: Array
-
-    def solve(self, source: Array) -> Array:
-        """Return t with Σ_j q_ij (t_i − t_j) + kill_i t_i = source_i."""
-        return np.asarray(solve(self.band, self.pivot, source))
-
-
+Source = Callable[[Eliminated], Array]
 Answer = Callable[[Eliminated, int], Array]     # of what is left, and of the step from edge to edge
 
 
@@ -50,18 +39,24 @@ class FokkerPlanck:
     grid
         The cells, a `Grid`.  The box ends with walls that give paths back: choose it so large that nothing comes there, or end it
         where the region ends.
+    memory
+        How many bytes an elimination may hold; it is told before it begins.
 
     Raises
     ------
     ValueError
-        If the grid has another dimension than the equation, or where drift or noise are not finite, or D not positive.
+        If the grid has another dimension than the equation, where drift or noise are not finite, or D not positive; from a question,
+        if it takes more memory.
 
     Notes
     -----
     Source: `theory`, 1.3 and 8.1; D. L. Scharfetter & H. K. Gummel, IEEE Trans. Electron Devices 16, 64 (1969); W. K. Grassmann,
     M. I. Taksar & D. P. Heyman, Oper. Res. 33, 1107 (1985).  A Markov jump process from cell to cell with rates that are positive at any
     barrier; boundaries cut through cells where the region says.  Linear equations are solved without a subtraction, so that a mean
-    time of 1e20 has as many digits as one of 1.  The cost is cells × (cells of all axes but the longest)².
+    time of 1e20 has as many digits as one of 1 (`GridFunction.digits` measures them).  Small problems are solved along a band, at a cost
+    of cells × (cells of all axes but the longest)²; large ones by nested dissection, at about cells^1.5 in the plane and cells² in
+    space.  On one core 400 × 240 cells take one second and 0.1 GB, 1000 × 1000 twenty and 1.3 GB, 60 × 60 × 60 half a minute and
+    2.7 GB; 72 × 72 × 72 are the most that 6 GB are enough for, fewer where noise is a full matrix that needs jumps over many cells.
 
     Examples
     --------
@@ -72,20 +67,26 @@ class FokkerPlanck:
     18.70... ± 0.00... (Fokker–Planck on a grid, Itô)
     """
 
-    def __init__(self, sde: SDE, grid: Grid) -> None:
+    def __init__(self, sde: SDE, grid: Grid, *, memory: float = MEMORY) -> None:
         if not isinstance(grid, Grid):
             raise ValueError(f"`grid` is {grid!r}, but must be a grid, such as ls.Grid([(-2, 2)], 200).")
         if sde.dim != grid.dim:
             raise ValueError(f"`grid` has {grid.dim} axes, but the equation has {sde.dim} components.")
         if sde.depends_on_time:
             raise ValueError("`sde` depends on the time t, but a generator needs drift and noise that do not; simulate it, or fix t.")
-        self.sde, self.grid = sde, grid
+        self.sde, self.grid, self.memory = sde, grid, positive("memory", memory)
+        needed = BYTES_PER_CELL * math.prod(grid.shape) * grid.dim
+        if needed > self.memory:
+            raise ValueError(f"`grid` has {math.prod(grid.shape):.3g} cells, which take {needed / 1e9:.3g} GB for their rates alone, more "
+                             f"than the `memory` of {self.memory / 1e9:.3g} GB; give it fewer cells, or more memory.")
         self._generator = functools.cache(lambda step: Generator(sde, grid.coarser(step)))
-        self._eliminated = functools.lru_cache(maxsize=KEPT)(self._eliminate)
+        self._density = functools.cache(self._stationary_density)
+        self._kept: dict[tuple[int, Free], Eliminated] = {}
+        self._lock = threading.RLock()
         self._generator(1)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return FokkerPlanck, (self.sde, self.grid)
+        return functools.partial(FokkerPlanck, memory=self.memory), (self.sde, self.grid)
 
     @property
     def generator(self) -> Generator:
@@ -119,7 +120,7 @@ class FokkerPlanck:
         >>> gen.mean_passage_time(ls.Ball([0, 0], 1.0)).at([0.0, 0.0])
         2.790... ± ... (Fokker–Planck on a grid, Itô)
         """
-        return self._until_exit("mean passage time", domain, self._mean_times)
+        return self._until_exit("mean passage time", domain, self._mean_times, source=_ones)
 
     def second_moment(self, domain: Region) -> GridFunction:
         """Return the mean square of the time until a path leaves the domain, for every start; arguments as `mean_passage_time`.
@@ -158,11 +159,12 @@ class FokkerPlanck:
                              "there would have reached both.")
 
         def hits(run: Eliminated, _: int) -> Array:
-            return np.minimum(run.solve(run.jumps.kill[1]), 1.0)      # above by rounding only
+            return np.minimum(run.solve(_into_the_second(run)), 1.0)      # above by rounding only
 
         def outside(x: Array) -> float:
             return float(self._level("b", b)(x) >= 0)
-        return self._on_grid("probability to reach the second region first", ((a, -1.0), (b, -1.0)), hits, outside, is_probability=True)
+        return self._on_grid("probability to reach the second region first", ((a, -1.0), (b, -1.0)), hits, outside, is_probability=True,
+                             source=_into_the_second)
 
     def stationary_density(self) -> GridFunction:
         """Return the stationary probability density in the box; ``.values`` times the volumes of cells add up to one.
@@ -174,20 +176,7 @@ class FokkerPlanck:
         >>> round(gen.stationary_density().at([0.0, 0.0]).value, 4)       # 1 / π
         0.3183
         """
-        def density(run: Eliminated, volumes: Array) -> Array:
-            if (run.pivot[1:] == 0).any():
-                raise ValueError("some cells cannot reach others, so that there is no single stationary law.")
-            p = stationary(run.band)
-            if not p[-1] > 0:
-                raise ValueError("the density falls by more than 300 orders of magnitude between cells of the box; give a smaller `grid`.")
-            return np.asarray(p / p.sum() / volumes)
-
-        def on(step: int) -> Array:
-            grid = self.grid.coarser(step)
-            run = self._eliminated(step, ())
-            return _filled(grid, run.jumps, density(run, grid.volumes[run.jumps.cells]))
-        solved = functools.cache(on)
-        return GridFunction("stationary density", self.grid, solved(1), self.sde.interpretation, solved)
+        return GridFunction("stationary density", self.grid, self._density(1), self.sde.interpretation, self._density)
 
     def probability_current(self) -> Array:
         """Return the stationary probability current J = f p − D ∇p (divergence form), an array (*shape of the grid, d).
@@ -201,8 +190,7 @@ class FokkerPlanck:
         >>> gen.probability_current().shape
         (64, 64, 2)
         """
-        density = self.stationary_density().values.ravel()
-        return self.generator.current(density).reshape(*self.grid.shape, self.grid.dim)
+        return self.generator.current(self._density(1).ravel()).reshape(*self.grid.shape, self.grid.dim)
 
     def escape_rate(self, domain: Region) -> Estimate:
         """Return the rate at which paths that have stayed in the domain for long leave it: the smallest eigenvalue.
@@ -230,7 +218,7 @@ class FokkerPlanck:
         29.8104...
         """
         runs = [self._leaving(step, ((domain, 1.0),)) for step in REFINEMENTS]
-        return extrapolated_estimate([escape_rate(run.band, run.pivot) for run in runs], "escape rate", self.sde.interpretation)
+        return extrapolated_estimate([escape_rate(run) for run in runs], "escape rate", self.sde.interpretation)
 
     def quasi_stationary_density(self, domain: Region) -> GridFunction:
         """Return the density of paths that have stayed in the domain for long; ``.values`` times the volumes of cells add up to one.
@@ -243,7 +231,7 @@ class FokkerPlanck:
         1.5708
         """
         def density(run: Eliminated, step: int) -> Array:
-            return quasi_stationary_law(run.band, run.pivot) / self.grid.coarser(step).volumes[run.jumps.cells]
+            return quasi_stationary_law(run) / self.grid.coarser(step).volumes[run.jumps.cells]
         return self._until_exit("quasi-stationary density", domain, density)
 
     def survival(self, domain: Region, time: float) -> GridFunction:
@@ -258,7 +246,8 @@ class FokkerPlanck:
 
         Notes
         -----
-        Implicit steps in time, extrapolated to steps of no size: to about 1e-4 of the probability, also where it is 1e-20.
+        Implicit steps in time, extrapolated to steps of no size: to about 1e-4 of the probability, also where it is 1e-20.  A large
+        grid takes up to twice the memory that a mean passage time does, and three times the time.
 
         Examples
         --------
@@ -270,25 +259,33 @@ class FokkerPlanck:
         at = positive("time", time)
 
         def left(run: Eliminated, _: int) -> Array:
-            return np.minimum(survival(run.jumps, at, float(self._mean_times(run).max())), 1.0)
+            return np.minimum(survival(run, at, float(self._mean_times(run).max())), 1.0)
         return self._until_exit("probability not to have left", domain, left, is_probability=True)
 
     # --------------------------------------------------------------------------------------------------------------- parts
 
-    def _mean_times(self, run: Eliminated, _: int = 1) -> Array:
-        return run.solve(np.ones(len(run.jumps.cells)))
+    def _stationary_density(self, step: int) -> Array:
+        grid, jumps = self.grid.coarser(step), self._generator(step).jumps()
+        plan = planned(jumps, self.memory)
+        with self._lock:
+            self._make_room(plan.bytes)
+            return _filled(grid, jumps, stationary_law(plan, self.memory) / grid.volumes[jumps.cells])
 
-    def _until_exit(self, quantity: str, domain: Region, answer: Answer, *, is_probability: bool = False) -> GridFunction:
+    def _mean_times(self, run: Eliminated, _: int = 1) -> Array:
+        return run.solve(_ones(run))
+
+    def _until_exit(self, quantity: str, domain: Region, answer: Answer, *, is_probability: bool = False,
+                    source: Source | None = None) -> GridFunction:
         level = self._level("domain", domain)
 
         def outside(x: Array) -> float:
             if level(x) < 0:
                 raise ValueError(f"`x` is {x.tolist()}, but must lie in the domain {domain!r}.")
             return 0.0
-        return self._on_grid(quantity, ((domain, 1.0),), answer, outside, is_probability=is_probability)
+        return self._on_grid(quantity, ((domain, 1.0),), answer, outside, is_probability=is_probability, source=source)
 
     def _on_grid(self, quantity: str, free: Free, answer: Answer, outside: Callable[[Array], float], *,
-                 is_probability: bool = False) -> GridFunction:
+                 is_probability: bool = False, source: Source | None = None) -> GridFunction:
         def on(step: int) -> Array:
             run = self._leaving(step, free)
             values = answer(run, step)
@@ -298,13 +295,22 @@ class FokkerPlanck:
 
         def level(x: Array) -> Array:
             return np.min([sign * self._level("region", region)(x) for region, sign in free], axis=0)
+
+        @functools.cache
+        def digits() -> float:
+            assert source is not None
+            run = self._leaving(1, free)
+            return certain_digits(run, solved(1).ravel()[run.jumps.cells], source(run))
         solved = functools.cache(on)
-        return GridFunction(quantity, self.grid, solved(1), self.sde.interpretation, solved, level, outside, is_probability)
+        return GridFunction(quantity, self.grid, solved(1), self.sde.interpretation, solved, level, outside, is_probability,
+                            digits if source is not None else None)
 
     def _leaving(self, step: int, free: Free) -> Eliminated:
         """The eliminated process on the grid of every `step`-th edge, of which all paths end."""
-        run = self._eliminated(step, free)
-        if not (run.pivot > 0).all():
+        with self._lock:                # of threads, one at a time: else they would hold too much memory together
+            run = self._kept.pop((step, free), None) or self._eliminate(step, free)
+            self._kept[step, free] = run
+        if not run.ends:
             raise ValueError(f"paths from some cells of {self.grid.coarser(step)!r} never reach the boundary of "
                              f"{' or '.join(repr(region) for region, _ in free)}; it must be in the box of `grid`, or touch it.")
         return run
@@ -312,14 +318,16 @@ class FokkerPlanck:
     def _eliminate(self, step: int, free: Free) -> Eliminated:
         levels = [_signed(self._level("region", region), sign) for region, sign in free]
         jumps = self._generator(step).jumps(levels)
-        n, w = len(jumps.cells), jumps.bandwidth
-        if not n:
+        if not len(jumps.cells):
             raise ValueError(f"no cell of {self.grid.coarser(step)!r} is inside the domain; give `grid` other bounds or more cells.")
-        if 8.0 * n * (2 * w + 1) > LARGEST_BAND:
-            raise ValueError(f"`grid` has {n} cells in the domain and {w} between neighbours along its longest axis, which needs "
-                             f"{8e-9 * n * (2 * w + 1):.0f} GB; give it fewer cells along the shorter axes.")
-        band = jumps.band()
-        return Eliminated(jumps, band, eliminate(band, jumps.kill.sum(axis=0)))
+        plan = planned(jumps, self.memory)
+        self._make_room(plan.bytes)
+        return plan.eliminate(jumps.kill.sum(axis=0))
+
+    def _make_room(self, needed: float) -> None:
+        """Forget what was asked longest ago, so that not more than the memory is held."""
+        while self._kept and (len(self._kept) >= KEPT or needed + sum(run.bytes for run in self._kept.values()) > self.memory):
+            del self._kept[next(iter(self._kept))]
 
     def _level(self, name: str, region: Region) -> Level:
         if not isinstance(region, Region):
@@ -339,6 +347,14 @@ class FokkerPlanck:
         def level(x: Array) -> Array:
             return np.asarray(region.level(x[..., 0] if one else x, variables, **values), dtype=float)
         return level
+
+
+def _ones(run: Eliminated) -> Array:
+    return np.ones(len(run.jumps.cells))
+
+
+def _into_the_second(run: Eliminated) -> Array:
+    return run.jumps.kill[1]
 
 
 def _signed(level: Level, sign: float) -> Level:

@@ -31,6 +31,8 @@ class Jumps:
     ----------
     cells
         Their indices (n,) in the grid, in the order in which they are numbered here.
+    along
+        Their numbers (n, d) along the axes.
     source, target, rate
         The jumps.
     kill
@@ -38,6 +40,7 @@ class Jumps:
     """
 
     cells: Whole
+    along: Whole
     source: Whole
     target: Whole
     rate: Array
@@ -54,6 +57,15 @@ class Jumps:
         band = np.zeros((len(self.cells), 2 * w + 1))
         np.add.at(band, (self.source, self.target - self.source + w), self.rate)
         return band
+
+    def ending_at(self, state: int) -> Jumps:
+        """Return the process on the other states, that ends when it would jump to this one."""
+        others = np.delete(np.arange(len(self.cells)), state)
+        number = np.insert(np.arange(len(others)), state, -1)
+        there, stay = self.target == state, (self.source != state) & (self.target != state)
+        kill = np.bincount(self.source[there], self.rate[there], len(self.cells))[others]
+        return Jumps(self.cells[others], self.along[others], number[self.source[stay]], number[self.target[stay]], self.rate[stay],
+                     np.concatenate([self.kill[:, others], kill[None]]))
 
     def matrix(self) -> Array:
         """Return the generator as a sparse matrix: rates, and minus the sum of all that leaves on the diagonal."""
@@ -105,7 +117,8 @@ class Generator:
                 kill[cut.target, cut.cells] += flow / direction.widths[cut.cells] * stretch[cut.cells]
         i, j, q = np.concatenate(source), np.concatenate(target), np.concatenate(rate)
         positive = q > 0
-        return Jumps(cells, i[positive], j[positive], q[positive], kill[:, cells])
+        along = np.stack(np.unravel_index(cells, self.grid.shape), axis=-1)
+        return Jumps(cells, along, i[positive], j[positive], q[positive], kill[:, cells])
 
     def current(self, density: Array) -> Array:
         """Return the current (cells, d) of a probability density (cells,): the mean of what flows through opposite faces."""

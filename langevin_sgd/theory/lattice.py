@@ -87,7 +87,11 @@ def weight(d: Array, offset: Offset) -> Array:
 def _needed(d: Array) -> set[Offset]:
     offsets, weights = selling(d)
     scale = np.trace(d, axis1=-2, axis2=-1)
-    return {tuple(int(k) for k in e) for e in np.unique(offsets[weights > LEAST * scale[:, None]], axis=0)}
+    found, far = offsets[weights > LEAST * scale[:, None]], int(np.abs(offsets).max())
+    # As one number each: to sort rows is slow.
+    digits = (2 * far + 1) ** np.arange(d.shape[-1])
+    _, first = np.unique((found + far) @ digits, return_index=True)
+    return {tuple(int(k) for k in e) for e in found[first]}
 
 
 def selling(d: Array) -> tuple[Whole, Array]:
@@ -101,45 +105,72 @@ def selling(d: Array) -> tuple[Whole, Array]:
 @compiled
 def _selling(d: Array, offsets: Whole, weights: Array) -> None:
     dim = d.shape[-1]
+    base, e = np.empty((dim + 1, dim)), np.empty(dim)
     for n in range(len(d)):
         scale = 0.0
         for k in range(dim):
             scale += d[n, k, k]
-        base = np.zeros((dim + 1, dim))             # vectors with the sum zero, any d of which span the lattice
+        base[:] = 0.0                               # vectors with the sum zero, any d of which span the lattice
         for k in range(dim):
             base[k, k] = 1.0
             base[dim, k] = -1.0
-        turned = True
-        while turned:                               # until no two of them form an acute angle in the metric of D
-            turned = False
-            for i in range(dim + 1):
-                for j in range(i + 1, dim + 1):
-                    if not turned and base[i] @ d[n] @ base[j] > 1e-13 * scale * (1 + np.abs(base[i]).max() * np.abs(base[j]).max()):
-                        if dim == 2:
-                            base[3 - i - j] = base[i] - base[j]
-                        else:
-                            for k in range(dim + 1):
-                                if k not in (i, j):
-                                    base[k] += base[i]
-                        base[i] *= -1.0
-                        turned = True
+        while _turned(d[n], base, scale):           # until no two of them form an acute angle in the metric of D
+            pass
         m = 0
         for i in range(dim + 1):
             for j in range(i + 1, dim + 1):
-                e = np.zeros(dim)                   # at right angles to the others
-                if dim == 2:
-                    k = 3 - i - j
-                    e[0], e[1] = -base[k, 1], base[k, 0]
-                else:
-                    k = 0
-                    while k in (i, j):
-                        k += 1
-                    e[:] = np.cross(base[k], base[6 - i - j - k])
+                _across(base, i, j, e)
                 sign = 0.0
                 for k in range(dim):
                     if sign == 0.0 and e[k] != 0.0:
                         sign = np.sign(e[k])
                 for k in range(dim):
                     offsets[n, m, k] = int(sign * e[k])
-                weights[n, m] = max(0.0, -(base[i] @ d[n] @ base[j]))
+                weights[n, m] = max(0.0, -_product(d[n], base, i, j))
                 m += 1
+
+
+@compiled
+def _turned(d: Array, base: Array, scale: float) -> bool:
+    """Turn one pair of vectors that form an acute angle, if there is one."""
+    dim = len(d)
+    for i in range(dim + 1):
+        for j in range(i + 1, dim + 1):
+            largest = 0.0, 0.0
+            for k in range(dim):
+                largest = max(largest[0], abs(base[i, k])), max(largest[1], abs(base[j, k]))
+            if _product(d, base, i, j) > 1e-13 * scale * (1 + largest[0] * largest[1]):
+                for k in range(dim):
+                    if dim == 2:
+                        base[3 - i - j, k] = base[i, k] - base[j, k]
+                    else:
+                        for other in range(4):
+                            if other not in (i, j):
+                                base[other, k] += base[i, k]
+                for k in range(dim):
+                    base[i, k] *= -1.0
+                return True
+    return False
+
+
+@compiled
+def _product(d: Array, base: Array, i: int, j: int) -> float:
+    total = 0.0
+    for k in range(len(d)):
+        for m in range(len(d)):
+            total += base[i, k] * d[k, m] * base[j, m]
+    return total
+
+
+@compiled
+def _across(base: Array, i: int, j: int, e: Array) -> None:
+    """A vector at right angles to the others than i and j."""
+    if len(e) == 2:
+        k = 3 - i - j
+        e[0], e[1] = -base[k, 1], base[k, 0]
+        return
+    k = 0
+    while k in (i, j):
+        k += 1
+    a, b = base[k], base[6 - i - j - k]
+    e[0], e[1], e[2] = a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]

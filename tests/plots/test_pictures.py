@@ -8,7 +8,19 @@ import numpy as np
 import pytest
 
 import langevin_sgd as ls
-from langevin_sgd.plots import draw_current, draw_escapes, draw_landscape, draw_level_lines, draw_occupancy, draw_paths, draw_survival
+from langevin_sgd.plots import (
+    draw_current,
+    draw_escapes,
+    draw_landscape,
+    draw_level_lines,
+    draw_occupancy,
+    draw_paths,
+    draw_potential,
+    draw_streamlines,
+    draw_survival,
+    draw_transitions,
+)
+from langevin_sgd.plots.fields import _resampled
 from langevin_sgd.studies.occupancy import Occupancy
 
 
@@ -100,3 +112,49 @@ def test_arrows_point_along_the_current() -> None:
     arrows = draw_current(gen.grid, gen.probability_current()).collections[-1]
     x, y = arrows.get_offsets().T
     assert np.allclose(x * arrows.U + y * arrows.V, 0, atol=0.05) and (y * arrows.U - x * arrows.V > 0).all()
+
+
+def transitions(rotation: float) -> tuple[ls.FokkerPlanck, object]:
+    """Two wells, with drift −(I − rotation J) ∇V; their picture."""
+    sde = ls.SDE([f"-(x**3 - x) + {rotation}*y", f"-y - {rotation}*(x**3 - x)"], ls.noise.Constant(0.2))
+    gen = ls.FokkerPlanck(sde, ls.Grid([(-1.9, 1.9), (-1.4, 1.4)], (48, 40)))
+    q = gen.committor(ls.Ball([-1, 0], 0.3), ls.Ball([1, 0], 0.3))
+    return gen, draw_transitions(gen.stationary_density(), q, gen.probability_current(), highest=8.0)
+
+
+def streams(ax: object) -> list[np.ndarray]:
+    from matplotlib.collections import LineCollection
+    return [segment for c in ax.collections if isinstance(c, LineCollection) for segment in c.get_segments()]
+
+
+def test_potential_committor_and_current_in_one_picture() -> None:
+    """Shades up to the φ asked for, lines where the committor is a tenth, streamlines along the level lines of V."""
+    _, ax = transitions(1.0)
+    contours = [c for c in ax.collections if hasattr(c, "levels")]
+    shades, lines = (next(c for c in contours if c.filled == filled) for filled in (True, False))
+    assert shades.levels[0] == 0.0 and shades.levels[-1] == 8.0
+    assert np.allclose(lines.levels, np.arange(1, 10) / 10)
+    x, y = np.stack(streams(ax)).transpose(2, 1, 0)
+    height = (x**2 - 1)**2 / 4 + y**2 / 2
+    assert height.max() > 0.2 and np.abs(height[1] - height[0]).max() < 0.02
+    assert "orange: current" in ax.get_title(loc="left") and len(drawn(ax.figure)) > 20_000
+
+
+def test_a_current_of_rounding_is_not_drawn() -> None:
+    gen, ax = transitions(0.0)
+    assert "no current" in ax.get_title(loc="left")
+    assert not streams(ax)
+    assert 0 < np.abs(gen.probability_current()).max() < 1e-12         # there would have been something to draw
+
+
+def test_streamlines_and_potential_on_cells_of_different_size() -> None:
+    """Circles around the centre, also where the cells are not equally wide."""
+    edges = 3 * np.sinh(np.linspace(-1.5, 1.5, 49)) / np.sinh(1.5)
+    gen = ls.FokkerPlanck(ls.SDE(["-x + y", "-x - y"], ls.noise.Constant(1.0)), ls.Grid.from_edges(edges, edges))
+    ax = draw_streamlines(gen.grid, gen.probability_current(), ax=draw_potential(gen.stationary_density()))
+    (x0, y0), (x1, y1) = np.stack(streams(ax)).transpose(1, 2, 0)
+    assert np.mean(x0 * y1 - y0 * x1 <= 0) > 0.98                       # clockwise
+    assert np.abs(np.hypot(x1, y1) - np.hypot(x0, y0)).max() < 0.03
+    x = np.linspace(-2.5, 2.5, 40)
+    across, up = np.meshgrid(*gen.grid.centres, indexing="ij")
+    assert np.allclose(_resampled(gen.grid.centres, 2 * across - up, x, x / 2), 2 * x[:, None] - x / 2)
