@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from langevin_sgd.models.answers import Estimate, Prediction
@@ -135,23 +135,27 @@ def _draw_times(ax: Axes, report: ReportLike, colour: str, names: Sequence[str])
         ax.errorbar([e.level for e in found], values, [low, high], color=colour, **MEASURED)
     exact = [(e.level, e.exact.log_value * DECADES) for e in report.escapes if e.exact is not None]
     ax.plot(*_columns(exact), color=colour, **EXACT)
-    for k, name in enumerate(names):
-        for applies in (True, False):
-            line = [(e.level, e.predictions[name].log_value * DECADES if e.predictions[name].applies == applies else math.nan)
-                    for e in report.escapes if name in e.predictions]
-            ax.plot(*_columns(line), color=colour, linestyle=DASHES[k % len(DASHES)], alpha=1.0 if applies else 0.4, **PREDICTED)
+    _draw_forms(ax, report, colour, names, lambda e, name: e.predictions[name].log_value * DECADES, faint=(False,))
 
 
 def _draw_ratios(ax: Axes, report: ReportLike, colour: str, names: Sequence[str]) -> None:
-    for k, name in enumerate(names):
-        line = [(e.level, e.ratio(name)) for e in report.escapes if name in e.predictions and not math.isnan(e.ratio(name))]
-        ax.plot(*_columns(line), color=colour, linestyle=DASHES[k % len(DASHES)], **PREDICTED)
+    _draw_forms(ax, report, colour, names, lambda e, name: e.ratio(name), faint=(True, False))
     both = [e for e in report.escapes if e.measured is not None and e.exact is not None and math.isfinite(e.measured.value)]
     if both:
         ratio = [e.measured.value / e.exact.value for e in both]
         errors = [[(e.measured.value - e.measured.low) / e.exact.value for e in both],
                   [(e.measured.high - e.measured.value) / e.exact.value for e in both]]
         ax.errorbar([e.level for e in both], ratio, errors, color=colour, **MEASURED)
+
+
+def _draw_forms(ax: Axes, report: ReportLike, colour: str, names: Sequence[str], height: Callable[[EscapeLike, str], float], *,
+                faint: Sequence[bool]) -> None:
+    """Closed forms against the level, where they apply; and, faint, at the levels where they do what `faint` lists."""
+    for k, name in enumerate(names):
+        escapes = [e for e in report.escapes if name in e.predictions]
+        for applies, alpha in (((True,), 1.0), (faint, 0.4)):
+            line = [(e.level, height(e, name) if e.predictions[name].applies in applies else math.nan) for e in escapes]
+            ax.plot(*_columns(line), color=colour, linestyle=DASHES[k % len(DASHES)], alpha=alpha, **PREDICTED)
 
 
 def _legend(reports: Mapping[str, ReportLike], names: Sequence[str]) -> list[Any]:

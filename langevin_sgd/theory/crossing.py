@@ -120,11 +120,11 @@ def crossing(sde: SDE, minimum: Point, saddle: Point) -> Crossing:
         raise ValueError(f"between `minimum` {start:g} and `saddle` {top:g} lies a {between[0]}; give the saddle next to the minimum.")
     way = _way(start, top, kinks)
     losses, diffusions = _integrals(slope, way), _positive(sde, way)
-    between = _positive(sde, (way[1:] + way[:-1]) / 2)
+    half_way = _positive(sde, (way[1:] + way[:-1]) / 2)
     potentials = _integrals(lambda x: slope(x) / sde.diffusion(x), way)
     ends = {name: _extremum(sde, slope, name, x, width, losses[-1], kinks) for name, x in (("minimum", start), ("saddle", top))}
     return Crossing(**ends, alpha=sde.effective_alpha, strength=sde.values["strength"], way=way, slopes=slope(way), losses=losses,
-                    potentials=potentials, diffusions=diffusions, diffusions_between=between)
+                    potentials=potentials, diffusions=diffusions, diffusions_between=half_way)
 
 
 def coordinates(name: str, point: Point, dim: int) -> Array:

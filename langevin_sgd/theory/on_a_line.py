@@ -50,7 +50,9 @@ def _anything(_: Crossing) -> bool:
 
 
 def _is_constant(c: Crossing) -> bool:
-    return abs(_log_shift(c, c.barrier / c.minimum.diffusion, c.minimum.diffusion)) <= CONSTANT
+    """Neither D nor what it changes in the time may count: the latter alone may vanish because two changes cancel."""
+    d = c.minimum.diffusion
+    return _departure(c.diffusions, np.full_like(c.diffusions, d)) <= OF_ITS_KIND and abs(_log_shift(c, c.barrier / d, d)) <= CONSTANT
 
 
 def _grows_from(extremum: Extremum, width: float) -> bool:
@@ -123,11 +125,12 @@ def _power_law_published(c: Crossing) -> Prediction:
 
 def _log_loss(c: Crossing) -> Prediction:
     low = c.minimum.diffusion / (c.strength * c.minimum.curvature)                   # C = 2 L h, whatever constant L is counted from
-    p = log_loss_time(loss_minimum=low, loss_saddle=low + c.barrier, strength=c.strength, interpretation=c.alpha, **_curvatures(c))
-    anharmonic = max(0.0, (_power_law(c).expected_error or 0.0) - (power_law_time(
-        **_noise_near_minimum(c), **_curvatures(c)).expected_error or 0.0))
-    against, _ = _noise_against_loss(c)
-    return doubted(p, against, anharmonic)
+    p = log_loss_time(loss_minimum=low, loss_saddle=low + c.barrier, strength=c.strength, interpretation=c.alpha,
+                      curvature_minimum=c.minimum.curvature, curvature_saddle=c.saddle.curvature)
+    numbers: dict[str, Any] = _noise_near_minimum(c) | _curvatures(c) | {"interpretation": "ito"}
+    blind, aware = (power_law_time(**numbers, **more).expected_error or 0.0 for more in ({}, _beyond_parabolas(c)))
+    against, shift = _noise_against_loss(c)
+    return doubted(p, against, aware - blind + shift)
 
 
 def _noise_against_loss(c: Crossing) -> tuple[list[str], float]:

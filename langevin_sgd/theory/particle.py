@@ -47,10 +47,9 @@ def as_particle(sde: SDE, at: Array, width: float) -> Particle | None:
 
 def predictions_of_particle(particle: Particle, start: Array, top: Array) -> dict[str, Prediction]:
     """Return the closed forms for a particle at rest at a minimum of V that arrives beyond a saddle for the first time."""
-    moving = [name for name, point in (("minimum", start), ("saddle", top)) if point[1] != 0]
-    if moving:
-        raise ValueError(f"`{moving[0]}` has the velocity {dict(minimum=start, saddle=top)[moving[0]][1]:g}, but a particle at a critical "
-                         "point is at rest: give [position, 0].")
+    for name, point in (("minimum", start), ("saddle", top)):
+        if point[1] != 0:
+            raise ValueError(f"`{name}` has the velocity {point[1]:g}, but a particle at a critical point is at rest: give [position, 0].")
     c = crossing(particle.position, start[0], top[0])
     forms = {"underdamped_kramers": (KRAMERS, underdamped_kramers_time), "melnikov_meshkov": (MELNIKOV_MESHKOV, melnikov_meshkov_time)}
     action = math.nan if c.not_quadratic else _action(particle.position, c)

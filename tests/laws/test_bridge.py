@@ -42,7 +42,7 @@ def test_the_total_probability_of_a_crossing_is_exact_whatever_the_step(steps):
 
 
 def test_a_rare_crossing_is_counted_in_full():
-    """A wall at three standard deviations, in four steps: 2 Φ(−3) = 0.0027; 400 000 paths, 5 standard errors (15 %).  Steps alone miss it."""
+    """A wall at three standard deviations, in four steps: 2 Φ(−3) = 0.0027; 400 000 paths, 5 standard errors (15 %)."""
     ends, seen = (ls.first_passage(BROWNIAN, 0.0, ls.Interval(high=3.0), 0.25, 400_000, t_max=1.0, rng=4, monitoring=m).exited
                   for m in ("continuous", "discrete"))
     assert abs(z_of_share(ends, value("bm-max-3"))) < 5

@@ -77,6 +77,23 @@ def test_state_dependent_noise_brings_all_closed_forms_with_reasons() -> None:
     assert klimontovich.predictions["power_law_published"].applies
 
 
+def test_forms_that_apply_nowhere_are_below_the_table_only() -> None:
+    well = ls.landscapes.piecewise_quadratic(1.0, 1.0, 0.36)
+    sde = ls.sgd(well, ls.noise.LossProportional(well, 4.0, 0.25), 0.1)
+    report = ls.escape(sde, 0.0, 1.2, n_paths=200, max_steps=1.0)
+    head, _, below = report.table().partition("\n- ")
+    assert report.applying == ["laplace", "power_law"]
+    assert "power_law" in head and "published" not in head and "kramers" not in head
+    assert "power_law_published does not apply (it holds for Klimontovich" in below and "kramers does not apply" in below
+
+
+def test_a_closed_form_without_an_exact_time_is_not_said_to_hold() -> None:
+    report = ls.escape(ls.systems.maier_stein(1.0, 1.0, 0.2), [-1, 0], [0, 0], noise_levels=[0.1, 0.2], n_paths=200, rng=1)
+    assert [e.exact for e in report] == [None, None]
+    assert report.verdict_on("bouchet_reygner").holds is None
+    assert "bouchet_reygner applies at 1 of 2 levels, but there is no exact time to hold it against; ratio" in report.table()
+
+
 def test_a_plane_problem_without_an_exact_value_says_so() -> None:
     loss = ls.Landscape("(x**2 - 1)**2/4 + y**2/2")
     sde = ls.sgd(loss, ls.noise.Anisotropic([[1.0, 0.6], [0.6, 1.0]]), 0.4)

@@ -50,7 +50,8 @@ def test_mirrored_does_not_tell_a_well_from_the_barrier_turned_over(curvature, k
     """Well and barrier change places, α becomes 1 − α: the same product of two integrals."""
     numbers = {"barrier": 1.0, "strength": 0.1, "constant": 1.0}
     share = 1 / (kappa * 0.1 * curvature)                                       # C = 1 + share L'²
-    one = ls.theory.mirrored_time(curvature=curvature, curvature_saddle=-1.0, quadratic=share * curvature**2, interpretation=alpha, **numbers)
+    one = ls.theory.mirrored_time(curvature=curvature, curvature_saddle=-1.0, quadratic=share * curvature**2, interpretation=alpha,
+                                  **numbers)
     other = ls.theory.mirrored_time(curvature=1.0, curvature_saddle=-curvature, quadratic=share, interpretation=1 - alpha, **numbers)
     assert one.log_value == pytest.approx(other.log_value, rel=1e-12)
     alone = ls.theory.mirrored_time(curvature=curvature, quadratic=share, **numbers)
