@@ -73,7 +73,7 @@ def draw_escapes(reports: Mapping[str, ReportLike], *, title: str = "", formulas
     tidy(above, y="log₁₀ mean time")
     tidy(below, x=level, y="ratio to exact")
     below.axhline(1.0, color="black", linewidth=0.8)
-    if below.get_ylim()[1] / max(below.get_ylim()[0], 1e-300) > WIDE:
+    if below.get_ylim()[1] > WIDE * below.get_ylim()[0]:
         below.set_yscale("log")
         _plain_ticks(below)
     above.legend(handles=_legend(reports, names), fontsize=8, frameon=False, loc="best")
@@ -161,8 +161,9 @@ def _draw_forms(ax: Axes, report: ReportLike, colour: str, names: Sequence[str],
 def _legend(reports: Mapping[str, ReportLike], names: Sequence[str]) -> list[Any]:
     from matplotlib.lines import Line2D
     handles = [Line2D([], [], color=c, linewidth=3, label=label) for c, label in zip(COLOURS, reports, strict=False) if label]
-    handles += [Line2D([], [], color="gray", marker="o", linestyle="", markersize=4.5, label="measured, 95 %"),
-                Line2D([], [], color="gray", label="exact", **EXACT)]
+    if any(e.measured is not None for report in reports.values() for e in report.escapes):
+        handles.append(Line2D([], [], color="gray", marker="o", linestyle="", markersize=4.5, label="measured, 95 %"))
+    handles.append(Line2D([], [], color="gray", label="exact", **EXACT))
     return handles + [Line2D([], [], color="gray", linestyle=DASHES[k % len(DASHES)], label=name.replace("_", " "), **PREDICTED)
                       for k, name in enumerate(names)]
 

@@ -27,13 +27,20 @@ def predict(sde: SDE, minimum: Point, saddle: Point) -> dict[str, Prediction]:
     Returns
     -------
     dict
-        Predictions by name: "kramers" (with D at the minimum), "laplace", and, where the noise grows from the minimum on, "power_law"
-        and "power_law_published".  A formula whose assumptions fail is there all the same, with ``applies=False`` and the reason; at
-        a corner of L its number is NaN.
+        Predictions by name, of every form that has a meaning here: that is, for which the equation has what its number is made of.  A form
+        whose assumptions fail is there all the same, with ``applies=False`` and the reason; at a corner of L its number is NaN.
 
-        In more than one dimension: if the two points differ along one axis whose component is an equation by itself, the predictions
-        for that component; else "power_law" and "power_law_published" if there is a landscape and the noise is a scalar function of
-        the state times its value at the minimum, and grows from there, and "eyring_kramers" if it does not grow; else nothing.
+        - In one dimension "kramers" (with D at the minimum) and "laplace"; "kramers_next_order" where the noise is constant;
+          "power_law" and "power_law_published" where it grows from the minimum on; and where it is of one kind at both ends, "log_loss"
+          (C = 2 L H), "mirrored" (C = σ_g + σ_H (L' / H)²) and "xie" (C in proportion to |L''|).
+        - In more dimensions, if the two points differ along one axis whose component is an equation by itself, the same for it.
+        - Else, with a landscape and noise that is a scalar function of the state times its value at the minimum: "eyring_kramers" where it
+          does not grow from there, and where it does, "power_law", "power_law_published" and "log_loss".
+        - In the plane without a landscape: "bouchet_reygner" along an axis that the drift never leaves, under constant isotropic noise;
+          "underdamped_kramers" and "melnikov_meshkov" for a particle with mass, x' = v, v' = −V'(x) − γ v + noise, at rest at both
+          points, for its first passage (after which it may come back).
+
+        An equation of another kind has none.
 
     Raises
     ------

@@ -77,8 +77,8 @@ def _log_loss(low: float, barrier: float, h_m: Array, h_s: Array, strength: floa
     """The form with the curvatures across the way counted as outliers, or left out, whichever is nearer the truth.
 
     Each one about equal to that along the way costs a factor (L_s / L_m)^(1/2), each small one none; in between it costs a part, and what
-    is put in wrongly was measured on parabolas in the plane (theory 7.1): (L_s / L_m)^g with g = 1/2 − 0.6 |1 − r| for r about 1, r / 2 at
-    most for small r, where r is the ratio of the curvatures.
+    is put in wrongly was found on parabolas in the plane (`theory`, 7.1): (L_s / L_m)^g with g above 1/2 − 0.6 |1 − r| for r about 1, and
+    below r / 2 for small r, where r is the ratio of the curvatures.
     """
     curvatures, directions = np.linalg.eigh(h_s)
     escape, across = directions[:, 0], directions[:, 1:]

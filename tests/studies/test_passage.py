@@ -88,7 +88,7 @@ def test_the_step_follows_noise_that_grows_where_the_drift_vanishes() -> None:
 
 @pytest.mark.parametrize("friction", [0.02, 0.3, 3.0])
 def test_the_time_step_does_not_heat_a_particle_that_hardly_loses_energy(friction) -> None:
-    """The covariance of Euler's scheme about the minimum, over that of the equation: within 1 %; at dt = 0.005 and γ = 0.02 it is a third off."""
+    """The covariance of Euler's scheme about the minimum, over that of the equation: within 1 %; at 0.005 a third off for γ = 0.02."""
     sde = ls.SDE(["v", "x - x**3 - g*v"], ls.noise.Anisotropic([[0, 0], [0, 1.0]]), 2 * friction, variables=["x", "v"], g=friction)
     a, kick = np.array([[0.0, 1.0], [-2.0, -friction]]), np.diag([0.0, 2 * friction])
 
