@@ -1,7 +1,7 @@
 """How long does SGD, or any diffusion, stay in a minimum, and does the theory hold?"""
 from langevin_sgd import plots, theory
 from langevin_sgd.models import landscapes, noise, systems
-from langevin_sgd.models.answers import Estimate, Prediction
+from langevin_sgd.models.answers import Agreement, Estimate, Prediction
 from langevin_sgd.models.key import Key
 from langevin_sgd.models.landscape import CriticalPoint, Landscape
 from langevin_sgd.models.region import Ball, Box, HalfSpace, Interval, Region, Sublevel, Where
@@ -9,6 +9,7 @@ from langevin_sgd.models.sde import SDE, langevin, linear, sgd
 from langevin_sgd.models.status import Status
 from langevin_sgd.simulation.first_passage import first_passage
 from langevin_sgd.simulation.passage_times import FirstPassage
+from langevin_sgd.simulation.quasi_stationary import QuasiStationary
 from langevin_sgd.simulation.schemes import EulerMaruyama, Milstein
 from langevin_sgd.simulation.trajectories import Trajectories, simulate
 from langevin_sgd.studies.escape import Escape, EscapeReport, escape
@@ -21,8 +22,8 @@ from langevin_sgd.theory.predict import predict
 from langevin_sgd.theory.quasipotential import quasipotential
 
 __all__ = [
-    "SDE", "Ball", "Box", "Chain", "CriticalPoint", "Escape", "EscapeReport", "Estimate", "EulerMaruyama", "FirstPassage", "FokkerPlanck",
-    "Grid", "HalfSpace", "Interval", "Key", "Landscape", "Milstein", "Prediction", "Region", "Status", "Sublevel", "Trajectories", "Where",
-    "escape", "exact", "first_passage", "landscapes", "langevin", "linear", "minimum_action_path", "noise", "plots", "predict",
-    "quasipotential", "sgd", "simulate", "systems", "theory",
+    "SDE", "Agreement", "Ball", "Box", "Chain", "CriticalPoint", "Escape", "EscapeReport", "Estimate", "EulerMaruyama", "FirstPassage",
+    "FokkerPlanck", "Grid", "HalfSpace", "Interval", "Key", "Landscape", "Milstein", "Prediction", "QuasiStationary", "Region",
+    "Status", "Sublevel", "Trajectories", "Where", "escape", "exact", "first_passage", "landscapes", "langevin", "linear",
+    "minimum_action_path", "noise", "plots", "predict", "quasipotential", "sgd", "simulate", "systems", "theory",
 ]

@@ -20,7 +20,7 @@ from langevin_sgd.core.steps import MATRIX, STEP, VECTOR, layout
 from langevin_sgd.core.streams import lane_normals, start_lane, uniform
 
 ROUNDS = 4              # pairs of steps between looks at which lanes have ended: a lane idles four steps on average
-TILE = 32               # numbers of each path that are recorded together: four cache lines of the output
+TILE = 128              # numbers of each path that are recorded together: a quarter of a page of the output
 POLL = 16               # rounds between looks at the stop word: some ten microseconds
 SLOT = 16               # places between two counters, so that threads do not write to the same cache line
 INTS, BYTES, CUBE = types.Array(int64, 1, "C"), types.Array(types.uint8, 1, "C"), types.Array(float64, 3, "C")
@@ -141,12 +141,7 @@ def horizon_kernel(d: int) -> Any:
                         elif done < save[k]:
                             for j in range(d):
                                 T[column * d + j, i] = math.nan
-                if column == times - 1:
-                    for i in range(used):
-                        place = ((q0 + i) * len(save) + k - column) * d
-                        for m in range(times * d):
-                            out_at[place + m] = T[m, i]
-                elif k == len(save) - 1:
+                if column == times - 1 or k == len(save) - 1:
                     for i in range(used):
                         place = ((q0 + i) * len(save) + k - column) * d
                         for m in range((column + 1) * d):

@@ -33,6 +33,10 @@ class Estimate:
         The natural logarithm of the value: finite also where the value overflows a float.
     verdict
         A sentence on whether the number means what it seems to mean; "" if there is nothing to say.
+    systematic_error
+        What the time step may have changed, in the unit of the value; it comes on top of the interval.
+    because
+        Why this method was taken, where it was chosen for the user.
 
     Examples
     --------
@@ -56,6 +60,8 @@ class Estimate:
     dt: float | None = None
     log_value: float = math.nan
     verdict: str = ""
+    systematic_error: float = 0.0
+    because: str = ""
 
     def __post_init__(self) -> None:
         if math.isnan(self.log_value):
@@ -81,7 +87,42 @@ class Estimate:
         if self.clock != "t":
             raise ValueError("this estimate counts iterations already.")
         return dataclasses.replace(self, value=self.value / eta, low=self.low / eta, high=self.high / eta, clock="iterations",
-                                   log_value=self.log_value - math.log(eta))
+                                   log_value=self.log_value - math.log(eta), systematic_error=self.systematic_error / eta)
+
+    def compare(self, other: Estimate) -> Agreement:
+        """Return whether this number and another one agree, as their ratio, z, and in words.
+
+        Raises
+        ------
+        ValueError
+            If they are not the same quantity on the same clock.
+
+        Examples
+        --------
+        >>> import langevin_sgd as ls
+        >>> sde, domain = ls.langevin(ls.landscapes.double_well(), temperature=0.25), ls.Interval(high=0.0)
+        >>> measured = ls.first_passage(sde, -1.0, domain, dt=0.01, n_paths=4000, rng=2).mean()
+        >>> measured.compare(ls.exact.mean_passage_time(sde, -1.0, domain))
+        ratio 0.9907, z = -0.6: they agree
+        """
+        for name in ("quantity", "clock"):
+            if getattr(self, name) != getattr(other, name):
+                raise ValueError(f"`other` is a {other.quantity} in {other.clock}, but this is a {self.quantity} in {self.clock}: only the "
+                                 "same quantity on the same clock can be compared.")
+        return Agreement.of(self, other)
+
+    def _log_error(self) -> float:
+        """The standard error of the logarithm; 0 for an exact number."""
+        if self.is_exact:
+            return 0.0
+        from scipy.special import ndtri
+        width = math.log(self.high / self.low) if 0 < self.low <= self.high < math.inf else (self.high - self.low) / self.value
+        return width / (2 * float(ndtri((1 + self.confidence) / 2)))
+
+    def _log_slack(self) -> float:
+        """By how much the logarithm may be wrong for reasons that are not statistical."""
+        share = self.systematic_error / self.value if self.value < math.inf else 0.0
+        return share + (max(self.relative_error, 0.0) if self.is_exact and math.isfinite(self.relative_error) else 0.0)
 
     def __str__(self) -> str:
         if self.is_exact:
@@ -111,9 +152,64 @@ class Estimate:
             parts.append(self.interpretation.label)
         if self.dt is not None:
             parts.append(f"dt = {self.dt:g}")
+        if self.systematic_error:
+            parts.append(f"± {self.systematic_error:.2g} from dt")
         if self.clock != "t":
             parts.append(self.clock)
         return ", ".join(parts) + (f"; {self.verdict}" if self.verdict else "")
+
+
+FAR = 4.0           # standard errors from which two numbers are said to disagree
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Whether two estimates of the same quantity agree; made by `Estimate.compare`.
+
+    Attributes
+    ----------
+    ratio
+        The first over the second; NaN where one of them is only a bound.
+    z
+        Their difference, beyond what exact methods and time steps may have changed, in standard errors; on the scale of logarithms.
+    verdict
+        The same in words.
+
+    Examples
+    --------
+    >>> import langevin_sgd as ls
+    >>> sde, domain = ls.langevin(ls.landscapes.double_well(), temperature=0.05), ls.Interval(high=0.0)
+    >>> gen = ls.FokkerPlanck(sde, ls.Grid((-3, 0), 400))
+    >>> seen = gen.mean_passage_time(domain).at(-1.0).compare(ls.exact.mean_passage_time(sde, -1.0, domain))
+    >>> seen.agrees, seen.z
+    (True, 0.0)
+    """
+
+    ratio: float
+    z: float
+    verdict: str
+
+    @classmethod
+    def of(cls, a: Estimate, b: Estimate) -> Agreement:
+        """Compare two estimates; a bound speaks only against what lies beyond it."""
+        if not (math.isfinite(a.log_value) and math.isfinite(b.log_value)):
+            outside = a.low > b.high or b.low > a.high
+            return cls(math.nan, math.nan, "one is only a bound, and the other lies beyond it" if outside else
+                       "one is only a bound, which the other does not contradict")
+        log_ratio = a.log_value - b.log_value
+        beyond, error = max(0.0, abs(log_ratio) - a._log_slack() - b._log_slack()), math.hypot(a._log_error(), b._log_error())
+        z = math.copysign(beyond / error if error else math.inf, log_ratio) if beyond else 0.0
+        return cls(math.exp(max(-745.0, min(log_ratio, 709.0))), z, "they agree" if abs(z) < FAR else "they DISAGREE")
+
+    @property
+    def agrees(self) -> bool | None:
+        """Whether they agree; None where one of them is only a bound that the other does not contradict."""
+        return (None if "does not contradict" in self.verdict else False) if math.isnan(self.z) else abs(self.z) < FAR
+
+    def __str__(self) -> str:
+        return self.verdict if math.isnan(self.z) else f"ratio {self.ratio:.4g}, z = {self.z:+.1f}: {self.verdict}"
+
+    __repr__ = __str__
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,15 +30,17 @@ from langevin_sgd.simulation.ensemble import (
 from langevin_sgd.simulation.exits import labels_of, lowest_face, place_exits, uniforms_needed
 from langevin_sgd.simulation.parts import WITNESSED_STEPS, run_parts
 from langevin_sgd.simulation.passage_times import FirstPassage
+from langevin_sgd.simulation.quasi_stationary import QuasiStationary
 from langevin_sgd.simulation.schemes import EulerMaruyama, Scheme
 
 FIRST_UNIFORM = 1           # uniform number 0 of a path is the one that its bridge is compared with
+BLOCK = 8192                # exits that are placed together: their arrays stay in the cache, and their memory is used again
 
 
-def first_passage(sde: SDE, x0: ArrayLike, domain: Region, dt: float = 1e-3, n_paths: int | None = None, t_max: float | None = None,
-                  max_steps: float = 10**11, max_seconds: float | None = None, monitoring: str = "continuous", scheme: Scheme | None = None,
-                  first_path: int = 0, rng: Any = None, threads: int | None = None, executor: Executor | None = None,
-                  progress: bool | None = None) -> FirstPassage:
+def first_passage(sde: SDE, x0: ArrayLike | QuasiStationary, domain: Region, dt: float = 1e-3, n_paths: int | None = None,
+                  t_max: float | None = None, max_steps: float = 10**11, max_seconds: float | None = None, monitoring: str = "continuous",
+                  scheme: Scheme | None = None, first_path: int = 0, rng: Any = None, threads: int | None = None,
+                  executor: Executor | None = None, progress: bool | None = None) -> FirstPassage:
     """Simulate until every path has left a region.
 
     Parameters
@@ -79,11 +81,16 @@ def first_passage(sde: SDE, x0: ArrayLike, domain: Region, dt: float = 1e-3, n_p
     h, limit = positive("dt", dt), None if t_max is None else positive("t_max", t_max)
     run = Run(sde, domain, h, path_steps(limit, h), scheme or EulerMaruyama(), monitoring == "continuous", Key.draw(rng),
               whole("max_steps", max_steps), None if max_seconds is None else positive("max_seconds", max_seconds))
+    first, start = whole("first_path", first_path, 0), ""
+    if isinstance(x0, QuasiStationary):
+        start = repr(x0)
+        x0 = x0.drawn(sde, h, whole("n_paths", 1000 if n_paths is None else n_paths), first, run.key, monitoring=monitoring,
+                      scheme=run.scheme, threads=threads)
+        n_paths = None
     states, count = initial_states(x0, sde.dim, n_paths)
     made = run.assembly()
     _check_boundary(made, domain)
     _check_start(made, states)
-    first = whole("first_path", first_path, 0)
     if executor is not None:
         task = functools.partial(run, threads=threads or 1, progress=False)
         parts, reason = run_parts(executor, task, run.nothing, functools.partial(run.witness, states[:1]), states, count, first)
@@ -94,7 +101,7 @@ def first_passage(sde: SDE, x0: ArrayLike, domain: Region, dt: float = 1e-3, n_p
     warn_of_stop(columns.stopped, int((columns.status == Status.STOPPED).sum()), count)
     point = columns.point[:, 0] if sde.dim == 1 else columns.point
     return FirstPassage(columns.time, point, columns.label, tuple(labels_of(made)), columns.status, run.key, first, sde, run.scheme, domain,
-                        run.dt, monitoring, columns.stopped)
+                        run.dt, monitoring, columns.stopped, start)
 
 
 @dataclass(frozen=True)
@@ -165,6 +172,14 @@ class Run:
     def _columns(self, made: Assembly, before: Array, after: Array, status: NDArray[np.uint8], steps: NDArray[np.int64], first_path: int,
                  reason: str) -> Columns:
         time, label = steps * self.dt, np.full(len(steps), -1, np.int64)
+        for start in range(0, len(steps), BLOCK):
+            part = slice(start, start + BLOCK)
+            self._place(made, before[part], after[part], time[part], label[part], status[part], steps[part], first_path + start)
+        return Columns(time, after, label, status, reason)
+
+    def _place(self, made: Assembly, before: Array, after: Array, time: Array, label: NDArray[np.int64], status: NDArray[np.uint8],
+               steps: NDArray[np.int64], first_path: int) -> None:
+        """Put the exits of some paths in their places: time, point (in `after`) and label, or the word that a path diverged."""
         paths = np.flatnonzero(status == Status.EXITED)
         left = slice(None) if len(paths) == len(status) else paths      # spares copies where all have left
         t = (steps[left] - 1) * self.dt
@@ -175,7 +190,6 @@ class Run:
         after[left] = exits.point
         blown = paths[exits.diverged]
         status[blown], label[blown], time[blown] = Status.DIVERGED, -1, steps[blown] * self.dt
-        return Columns(time, after, label, status, reason)
 
     def witness(self, x0: Array) -> bytes:
         """Return the bits of a short path."""

@@ -19,6 +19,7 @@ from langevin_sgd.models.status import Status, attributes
 from langevin_sgd.simulation.assembly import assemble, check_ingredients
 from langevin_sgd.simulation.ensemble import NOT_STARTED, check_covariance, initial_states, run_chunks, warn_of_divergence, warn_of_stop
 from langevin_sgd.simulation.parts import WITNESSED_STEPS, run_parts
+from langevin_sgd.simulation.quasi_stationary import QuasiStationary
 from langevin_sgd.simulation.schemes import EulerMaruyama, Scheme
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ class Trajectories:
         What was run.
     stopped
         Why the run was cut short, or "".
+    start
+        What the starts were drawn from, if they were not given; else "".
     """
 
     t: Array
@@ -59,6 +62,7 @@ class Trajectories:
     scheme: Scheme
     dt: float
     stopped: str = ""
+    start: str = ""
 
     @property
     def n_paths(self) -> int:
@@ -77,8 +81,9 @@ class Trajectories:
         coords: dict[str, Any] = {"path": np.arange(self.first_path, self.first_path + self.n_paths), "time": self.t}
         if self.x.ndim == 3:
             coords["component"] = list(self.sde.variables)
+        about = {**run_attributes(self.sde, self.scheme, self.dt, self.key, self.stopped), "start": self.start}
         return xarray.Dataset({"x": (dims, self.x), "status": ("path", self.status, attributes()), "reached": ("path", self.reached)},
-                              coords, run_attributes(self.sde, self.scheme, self.dt, self.key, self.stopped))
+                              coords, about)
 
     def __repr__(self) -> str:
         cut = f", stopped by {self.stopped}" if self.stopped else ""
@@ -87,7 +92,7 @@ class Trajectories:
                 f"{self.sde.interpretation.label}, {self.scheme}{diverged}{cut}, {self.key})")
 
 
-def simulate(sde: SDE, x0: ArrayLike, t_span: Sequence[float] = (0, 10), dt: float = 1e-3, n_paths: int | None = None,
+def simulate(sde: SDE, x0: ArrayLike | QuasiStationary, t_span: Sequence[float] = (0, 10), dt: float = 1e-3, n_paths: int | None = None,
              t_eval: ArrayLike | None = None, scheme: Scheme | None = None, first_path: int = 0, rng: Any = None,
              threads: int | None = None, executor: Executor | None = None, progress: bool | None = None) -> Trajectories:
     """Simulate an ensemble of paths over a time span.
@@ -97,7 +102,8 @@ def simulate(sde: SDE, x0: ArrayLike, t_span: Sequence[float] = (0, 10), dt: flo
     sde
         The equation.
     x0
-        One state (a number, or d of them) from which all paths start, or a state for each path: (path,) in one dimension, (path, d).
+        One state (a number, or d of them) from which all paths start, a state for each path: (path,) in one dimension, (path, d), or a
+        `QuasiStationary` law to draw them from.
     t_span
         First and last time; the last must be a whole number of steps after the first.
     dt
@@ -138,10 +144,13 @@ def simulate(sde: SDE, x0: ArrayLike, t_span: Sequence[float] = (0, 10), dt: flo
     check_ingredients(sde, scheme, executor)
     start, end = _time_span(t_span)
     h, scheme, key = positive("dt", dt), scheme or EulerMaruyama(), Key.draw(rng)
+    save, first, drawn_from = _steps_to_save(start, end, h, t_eval), whole("first_path", first_path, 0), ""
+    if isinstance(x0, QuasiStationary):
+        drawn_from = repr(x0)
+        x0 = x0.drawn(sde, h, whole("n_paths", 1000 if n_paths is None else n_paths), first, key, scheme=scheme, threads=threads)
+        n_paths = None
     states, count = initial_states(x0, sde.dim, n_paths)
     check_covariance(sde, states, start)
-    save = _steps_to_save(start, end, h, t_eval)
-    first = whole("first_path", first_path, 0)
     times = start + save * h
     if executor is not None:
         run = functools.partial(_run, sde, scheme, start, h, save, key, threads=threads or 1, progress=False)
@@ -153,7 +162,8 @@ def simulate(sde: SDE, x0: ArrayLike, t_span: Sequence[float] = (0, 10), dt: flo
         x, status, reached, stopped = _run(sde, scheme, start, h, save, key, states, count, first, threads=threads, progress=progress)
     warn_of_divergence(int((status == Status.DIVERGED).sum()), count, h)
     warn_of_stop(stopped, int((status == Status.STOPPED).sum()), count)
-    return Trajectories(times, x[..., 0] if sde.dim == 1 else x, status, start + reached * h, key, first, sde, scheme, h, stopped)
+    return Trajectories(times, x[..., 0] if sde.dim == 1 else x, status, start + reached * h, key, first, sde, scheme, h, stopped,
+                        drawn_from)
 
 
 Columns = tuple[Array, NDArray[np.uint8], NDArray[np.int64], str]

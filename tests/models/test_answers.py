@@ -88,3 +88,51 @@ def test_a_prediction_is_a_number_as_far_as_floats_go():
     assert float(KRAMERS) == KRAMERS.value == pytest.approx(659.4, rel=1e-14)
     assert dataclasses.replace(KRAMERS, log_value=1000.0).value == math.inf
     assert dataclasses.replace(KRAMERS, log_value=709.0).value == math.exp(709.0)
+
+
+def measured(value, half, **more):
+    return dataclasses.replace(MEASURED, value=value, low=value - half, high=value + half, log_value=math.nan, **more)
+
+
+def test_two_estimates_are_compared_by_ratio_z_and_verdict():
+    a, b = measured(102.0, 1.96), measured(100.0, 1.96)
+    seen = a.compare(b)
+    assert seen.ratio == pytest.approx(1.02)
+    assert seen.z == pytest.approx(2 / math.sqrt(2), rel=0.02)          # standard errors of one, nearly, on the scale of logarithms
+    assert seen.agrees and str(seen) == "ratio 1.02, z = +1.4: they agree"
+    assert b.compare(a).z == pytest.approx(-seen.z)
+    far = measured(110.0, 1.96).compare(b)
+    assert far.agrees is False and "DISAGREE" in str(far)
+
+
+def test_what_is_not_statistical_is_taken_off_before_z():
+    a, b = measured(102.0, 1.96), dataclasses.replace(EXACT, value=100.0, low=99.0, high=101.0, log_value=math.nan)
+    sharp = dataclasses.replace(b, low=100.0, high=100.0)
+    assert a.compare(sharp).z == pytest.approx(2.0, rel=0.02)
+    assert a.compare(b).z == pytest.approx(1.0, rel=0.05)
+    assert dataclasses.replace(a, systematic_error=5.0).compare(sharp).z == 0.0
+    assert b.compare(sharp).z == 0.0 and dataclasses.replace(b, value=110.0, log_value=math.nan).compare(sharp).z == math.inf
+
+
+def test_a_bound_speaks_only_against_what_lies_beyond_it():
+    assert BOUND.compare(measured(2000.0, 10.0)).agrees is None
+    assert BOUND.compare(measured(100.0, 10.0)).agrees is False
+    assert math.isnan(BOUND.compare(measured(2000.0, 10.0)).ratio)
+
+
+def test_numbers_beyond_floats_are_compared_by_their_logarithms():
+    seen = HUGE.compare(dataclasses.replace(HUGE, log_value=1000.0 + 1e-12))
+    assert seen.ratio == pytest.approx(1.0)
+
+
+def test_only_the_same_quantity_is_compared():
+    with pytest.raises(ValueError, match="only the same quantity"):
+        MEASURED.compare(dataclasses.replace(EXACT, quantity="rate of exit"))
+    with pytest.raises(ValueError, match="iterations"):
+        MEASURED.compare(EXACT.in_iterations(0.1))
+
+
+def test_what_the_time_step_may_have_changed_is_printed_and_counted_along():
+    biased = measured(68.31, 2.0, systematic_error=0.4)
+    assert "± 0.4 from dt" in str(biased)
+    assert biased.in_iterations(0.1).systematic_error == pytest.approx(4.0)

@@ -121,3 +121,28 @@ def test_a_result_survives_pickling(cut):
     assert np.array_equal(copy.time, cut.time)
     again = ls.first_passage(copy.sde, -1.0, copy.domain, copy.dt, 300, t_max=10.0, rng=copy.key)
     assert np.array_equal(again.time, cut.time)
+
+
+def test_runs_of_one_problem_can_be_pooled(all_left):
+    first, more = (ls.first_passage(BROWNIAN, 0.2, ls.Interval(-1.0, 1.0), 0.01, n, first_path=q, rng=5) for n, q in ((200, 0), (300, 200)))
+    together = ls.FirstPassage.pooled(first, more)
+    assert np.array_equal(together.time, all_left.time) and np.array_equal(together.exit_label, all_left.exit_label)
+    assert str(together.mean()) == str(all_left.mean())
+    assert together.to_xarray().path.values.tolist() == list(range(500))
+    other = ls.first_passage(BROWNIAN, 0.2, ls.Interval(-1.0, 1.0), 0.01, 100, rng=6)
+    assert ls.FirstPassage.pooled(together, other).n_paths == 600
+
+
+def test_a_path_is_not_pooled_twice_nor_with_another_problem(all_left, cut):
+    with pytest.raises(ValueError, match="in common, from path 0 on"):
+        ls.FirstPassage.pooled(all_left, all_left)
+    half = ls.first_passage(BROWNIAN, 0.2, ls.Interval(-1.0, 1.0), 0.01, 250, rng=6)
+    with pytest.raises(ValueError, match="in common"):
+        ls.FirstPassage.pooled(ls.FirstPassage.pooled(all_left, half), half)
+    with pytest.raises(ValueError, match=r"`parts\[1\]` has sde"):
+        ls.FirstPassage.pooled(all_left, cut)
+    nearly = ls.first_passage(ls.SDE("0", ls.noise.Constant(1.0 + 1e-9)), 0.2, ls.Interval(-1.0, 1.0), 0.01, 10, rng=7)
+    with pytest.raises(ValueError, match=r"`parts\[1\]` has sde"):
+        ls.FirstPassage.pooled(all_left, nearly)
+    with pytest.raises(ValueError, match="`parts` is empty"):
+        ls.FirstPassage.pooled()

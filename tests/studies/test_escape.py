@@ -87,19 +87,36 @@ def test_forms_that_apply_nowhere_are_below_the_table_only() -> None:
     assert "power_law_published does not apply (it holds for Klimontovich" in below and "kramers does not apply" in below
 
 
-def test_a_closed_form_without_an_exact_time_is_not_said_to_hold() -> None:
-    report = ls.escape(ls.systems.maier_stein(1.0, 1.0, 0.2), [-1, 0], [0, 0], noise_levels=[0.1, 0.2], n_paths=200, rng=1)
-    assert [e.exact for e in report] == [None, None]
-    assert report.verdict_on("bouchet_reygner").holds is None
-    assert "bouchet_reygner applies at 1 of 2 levels, but there is no exact time to hold it against; ratio" in report.table()
+def test_a_drift_that_circulates_has_a_closed_form_that_holds_and_is_not_said_to_without_an_exact_time() -> None:
+    report = ls.escape(ls.systems.maier_stein(1.0, 1.0, 0.1), [-1, 0], [0, 0], n_paths=200, max_steps=1.0)
+    (e,) = report
+    assert e.exact.value == pytest.approx(2 * BY_ID["maierstein-b1-eps0.1"]["value"], rel=0.02)        # the reference ends half way
+    assert report.verdict_on("bouchet_reygner").holds is True
+    blind = dataclasses.replace(report, escapes=(dataclasses.replace(e, exact=None, not_exact="not asked for"),))
+    assert blind.verdict_on("bouchet_reygner").holds is None
+    assert "bouchet_reygner applies, but there is no exact time to hold it against; ratio unknown" in blind.table()
 
 
-def test_a_plane_problem_without_an_exact_value_says_so() -> None:
+def test_a_plane_problem_has_its_exact_value_on_a_grid() -> None:
+    """Noise across the axes; half the correlation is another problem, which the measurement tells apart."""
     loss = ls.Landscape("(x**2 - 1)**2/4 + y**2/2")
     sde = ls.sgd(loss, ls.noise.Anisotropic([[1.0, 0.6], [0.6, 1.0]]), 0.4)
-    report = ls.escape(sde, [-1, 0], [0, 0], [1, 0], n_paths=300, rng=1)
+    report = ls.escape(sde, [-1, 0], [0, 0], [1, 0], n_paths=2000, rng=1)
     (e,) = report
-    assert e.exact is None and "component" in e.not_exact
+    assert e.exact.method == "Fokker–Planck on a grid" and e.exact.relative_error < 0.005
+    assert e.agrees and report.holds
+    aligned = sde.replace(noise=ls.noise.Anisotropic([[1.4, 0.0], [0.0, 0.6]]))
+    (other,) = ls.escape(aligned, [-1, 0], [0, 0], [1, 0], max_steps=1.0)
+    assert dataclasses.replace(e, exact=other.exact).agrees is False
+
+
+def test_where_no_exact_method_serves_the_report_says_why() -> None:
+    loss = ls.Landscape("(x1**2 - 1)**2/4 + (x2**2 + x3**2 + x4**2)/2")
+    covariance = np.eye(4) + 0.5 * (np.eye(4, k=1) + np.eye(4, k=-1))
+    sde = ls.sgd(loss, ls.noise.Anisotropic(covariance), 0.4)
+    report = ls.escape(sde, [-1, 0, 0, 0], [0, 0, 0, 0], [1, 0, 0, 0], n_paths=300, rng=1)
+    (e,) = report
+    assert e.exact is None and "4 components" in e.not_exact
     assert e.measured.n_events == 300
     assert math.isnan(e.z) and e.agrees is None
 

@@ -33,21 +33,25 @@ EXIT = ls.Interval(high=0.5)
 
 @dataclass(frozen=True)
 class Line:
-    """A line of the table: what is compared, the figure, and its bound; `at_least` turns the bound round."""
+    """A line of the table: what is compared, the figure, and its bound, or None; `at_least` turns the bound round."""
 
     what: str
     value: float
-    bound: float
+    bound: float | None
     at_least: bool = False
     unit: str = "×"
 
     @property
     def holds(self) -> bool:
+        if self.bound is None:
+            return True
         return self.value >= self.bound if self.at_least else self.value <= self.bound
 
     def __str__(self) -> str:
-        sign = "≥" if self.at_least else "≤"
-        return f"{self.what:74s}{self.value:8.2f} {self.unit:3s} {sign} {self.bound:<6g}{'ok' if self.holds else 'FAILS'}"
+        figure = f"{self.what:74s}{self.value:8.2f} {self.unit:3s}"
+        if self.bound is None:
+            return f"{figure} no bound"
+        return f"{figure} {'≥' if self.at_least else '≤'} {self.bound:<6g}{'ok' if self.holds else 'FAILS'}"
 
 
 def well(d: int, noise: ls.noise.Noise) -> ls.SDE:
@@ -63,7 +67,7 @@ def horizon(sde: ls.SDE, steps: int = STEPS, scheme: Scheme | None = None) -> Co
 
 def passage(sde: ls.SDE, domain: ls.Region, monitoring: str) -> Contestant:
     x0 = [-1.0, *[0.0] * (sde.dim - 1)] if sde.dim > 1 else -1.0
-    run = lambda: ls.first_passage(sde, x0, domain, DT, 4 * PATHS, monitoring=monitoring, rng=5, threads=1, progress=False)  # noqa: E731
+    run = lambda: ls.first_passage(sde, x0, domain, DT, 16 * PATHS, monitoring=monitoring, rng=5, threads=1, progress=False)  # noqa: E731
     return Contestant(run, float(np.ceil(run().time / DT).sum()) * sde.dim)
 
 
@@ -108,7 +112,11 @@ def kernels(rounds: int) -> list[Line]:
 
 
 def saving(rounds: int) -> list[Line]:
-    """Saving every step, beyond the steps, against writing such an array: time by time, as states come into being, and in one stroke."""
+    """Saving every step, beyond the steps, against writing such an array time by time, as states come into being.
+
+    Filling it in one stroke, with a number that is there already, is what the memory alone costs: nearly all of it is the clearing of new
+    pages, and no recording can be as fast.
+    """
     one, paths, steps = well(1, ls.noise.Constant(NOISE**2)), 4096, 1000
     every, state = np.arange(1, steps + 1) * DT, np.ones(paths)
 
@@ -124,7 +132,7 @@ def saving(rounds: int) -> list[Line]:
                   "filled": Contestant(lambda: np.full((paths, steps, 1), 1.0), paths * steps)}, rounds)
     extra = times["saved"] - times["not saved"]
     return [Line("saving every step: extra time ÷ writing that array time by time", float(np.median(extra / times["written"])), 1.0),
-            Line("saving every step: extra time ÷ filling that array in one stroke", float(np.median(extra / times["filled"])), 1.0)]
+            Line("saving every step: extra time ÷ filling that array in one stroke", float(np.median(extra / times["filled"])), None)]
 
 
 def threads(rounds: int) -> list[Line]:
@@ -201,8 +209,9 @@ def main() -> int:
         for line in part():
             print(line, flush=True)
             lines.append(line)
-    failed = [line for line in lines if not line.holds]
-    print(f"{len(lines) - len(failed)} of {len(lines)} bounds hold.")
+    bounds = [line for line in lines if line.bound is not None]
+    failed = [line for line in bounds if not line.holds]
+    print(f"{len(bounds) - len(failed)} of {len(bounds)} bounds hold.")
     return 1 if failed else 0
 
 
