@@ -1,6 +1,7 @@
 """Escape of a particle with mass, where an equation is one: x' = v, v' = −V'(x) − γ v + √(2 γ T) ξ; V, γ, T and the action are found."""
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 
@@ -59,7 +60,9 @@ def predictions_of_particle(particle: Particle, start: Array, top: Array) -> dic
     # The clock stops at the first passage, so that no particle comes back: to the form it is a single well.
     numbers = {"barrier": c.barrier, "curvature_minimum": c.minimum.curvature, "curvature_saddle": c.saddle.curvature,
                "friction": particle.friction, "temperature": particle.temperature, "action": action}
-    return {key: form(**numbers, wells=1) for key, (_, form) in forms.items()}
+    found = {key: form(**numbers, wells=1) for key, (_, form) in forms.items()}
+    return {key: dataclasses.replace(p, because=f"{p.because}; for the first passage, after which it may come back")
+            for key, p in found.items()}
 
 
 def _action(position: SDE, c: Crossing) -> float:

@@ -132,6 +132,7 @@ def test_noise_that_hardly_changes_counts_as_constant_and_adds_to_the_error():
     nearly = ls.predict(ls.sgd(WELL, ls.noise.Expression("1 + 0.001*(x + 1)**2"), 0.05), -1.0, 0.0)["kramers"]
     assert still.applies and nearly.applies
     assert still.expected_error < nearly.expected_error < still.expected_error + 0.01
+    assert nearly.because.endswith(f"what is left out is about {100 * nearly.expected_error:.2g} %")
 
 
 def test_noise_centred_at_the_minimum_is_no_function_of_the_loss():
