@@ -256,6 +256,18 @@ class SDE:
         part._added = self._added
         return part
 
+    def on_line(self, row: int, axis: int, at: ArrayLike, diffusion: float) -> SDE | None:
+        """Return dx = f_row dt + sqrt(2 diffusion) dW on the line through a point along an axis; None if f is given by functions."""
+        drift, name = self.drift_field, self.variables[axis]
+        if not isinstance(drift, SymbolicField):
+            return None
+        held = {symbol(v): float(value) for k, (v, value) in enumerate(zip(self.variables, np.asarray(at), strict=True)) if k != axis}
+        f = SymbolicField((drift.expressions[row].subs(held),), (name,), (1,))
+        own = {n: v for n, v in self.values.items() if n in f.parameters and n != "strength"}
+        part = SDE.__new__(SDE)
+        part._set(f, f"{self.text}, row {row} along {name}", Constant(2.0), Strength(strength=diffusion), "ito", own, None, (name,))
+        return part
+
     def _copy(self, **changes: Any) -> SDE:
         other = SDE.__new__(SDE)
         kept = {k: v for k, v in self.__dict__.items() if k not in ("covariance", "values", "ito_drift_field", "flux_drift_field")}

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from langevin_sgd.models.answers import Estimate, Prediction
@@ -73,7 +73,7 @@ def draw_escapes(reports: Mapping[str, ReportLike], *, title: str = "", formulas
     tidy(above, y="log₁₀ mean time")
     tidy(below, x=level, y="ratio to exact")
     below.axhline(1.0, color="black", linewidth=0.8)
-    if below.get_ylim()[1] / max(below.get_ylim()[0], 1e-300) > WIDE:
+    if below.get_ylim()[1] > WIDE * below.get_ylim()[0]:
         below.set_yscale("log")
         _plain_ticks(below)
     above.legend(handles=_legend(reports, names), fontsize=8, frameon=False, loc="best")
@@ -135,17 +135,11 @@ def _draw_times(ax: Axes, report: ReportLike, colour: str, names: Sequence[str])
         ax.errorbar([e.level for e in found], values, [low, high], color=colour, **MEASURED)
     exact = [(e.level, e.exact.log_value * DECADES) for e in report.escapes if e.exact is not None]
     ax.plot(*_columns(exact), color=colour, **EXACT)
-    for k, name in enumerate(names):
-        for applies in (True, False):
-            line = [(e.level, e.predictions[name].log_value * DECADES if e.predictions[name].applies == applies else math.nan)
-                    for e in report.escapes if name in e.predictions]
-            ax.plot(*_columns(line), color=colour, linestyle=DASHES[k % len(DASHES)], alpha=1.0 if applies else 0.4, **PREDICTED)
+    _draw_forms(ax, report, colour, names, lambda e, name: e.predictions[name].log_value * DECADES, faint=(False,))
 
 
 def _draw_ratios(ax: Axes, report: ReportLike, colour: str, names: Sequence[str]) -> None:
-    for k, name in enumerate(names):
-        line = [(e.level, e.ratio(name)) for e in report.escapes if name in e.predictions and not math.isnan(e.ratio(name))]
-        ax.plot(*_columns(line), color=colour, linestyle=DASHES[k % len(DASHES)], **PREDICTED)
+    _draw_forms(ax, report, colour, names, lambda e, name: e.ratio(name), faint=(True, False))
     both = [e for e in report.escapes if e.measured is not None and e.exact is not None and math.isfinite(e.measured.value)]
     if both:
         ratio = [e.measured.value / e.exact.value for e in both]
@@ -154,11 +148,22 @@ def _draw_ratios(ax: Axes, report: ReportLike, colour: str, names: Sequence[str]
         ax.errorbar([e.level for e in both], ratio, errors, color=colour, **MEASURED)
 
 
+def _draw_forms(ax: Axes, report: ReportLike, colour: str, names: Sequence[str], height: Callable[[EscapeLike, str], float], *,
+                faint: Sequence[bool]) -> None:
+    """Closed forms against the level, where they apply; and, faint, at the levels where they do what `faint` lists."""
+    for k, name in enumerate(names):
+        escapes = [e for e in report.escapes if name in e.predictions]
+        for applies, alpha in (((True,), 1.0), (faint, 0.4)):
+            line = [(e.level, height(e, name) if e.predictions[name].applies in applies else math.nan) for e in escapes]
+            ax.plot(*_columns(line), color=colour, linestyle=DASHES[k % len(DASHES)], alpha=alpha, **PREDICTED)
+
+
 def _legend(reports: Mapping[str, ReportLike], names: Sequence[str]) -> list[Any]:
     from matplotlib.lines import Line2D
     handles = [Line2D([], [], color=c, linewidth=3, label=label) for c, label in zip(COLOURS, reports, strict=False) if label]
-    handles += [Line2D([], [], color="gray", marker="o", linestyle="", markersize=4.5, label="measured, 95 %"),
-                Line2D([], [], color="gray", label="exact", **EXACT)]
+    if any(e.measured is not None for report in reports.values() for e in report.escapes):
+        handles.append(Line2D([], [], color="gray", marker="o", linestyle="", markersize=4.5, label="measured, 95 %"))
+    handles.append(Line2D([], [], color="gray", label="exact", **EXACT))
     return handles + [Line2D([], [], color="gray", linestyle=DASHES[k % len(DASHES)], label=name.replace("_", " "), **PREDICTED)
                       for k, name in enumerate(names)]
 

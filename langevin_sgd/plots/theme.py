@@ -8,7 +8,8 @@ if TYPE_CHECKING:
 
 # Okabe & Ito, and three more that stay apart from them
 COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999", "#8C510A", "#5E3C99")
-DASHES = ((0, (5, 2)), (0, (1, 1.5)), (0, (4, 1.5, 1, 1.5)), (0, (7, 3)), (0, (2, 1)))
+DASHES = ((0, (5, 2)), (0, (1, 1.5)), (0, (4, 1.5, 1, 1.5)), (0, (7, 3)), (0, (2, 1)), (0, (6, 1.5, 1, 1.5, 1, 1.5)), (0, (3, 3)),
+          (0, (9, 1.5)))
 
 MEASURED: dict[str, Any] = {"fmt": "o", "markersize": 4.5, "capsize": 2.5, "linewidth": 1.2, "zorder": 4}
 EXACT: dict[str, Any] = {"linestyle": "-", "linewidth": 1.6, "zorder": 3}

@@ -104,13 +104,14 @@ class Escape:
 class Verdict:
     """What a report says of one closed form: at how many levels it applies, whether it holds there, and its ratios to the exact time.
 
-    `because` is the reason at the last level at which it applies, or at the last level if it never does.
+    `holds` is None where there is no exact time to hold it against.  `because` is the reason at the last level at which it applies, or at
+    the last level if it never does.
     """
 
     name: str
     applies: int
     levels: int
-    holds: bool
+    holds: bool | None
     lowest: float
     highest: float
     because: str
@@ -123,13 +124,21 @@ class Verdict:
     @property
     def span(self) -> str:
         """The range of the ratios."""
-        return "no ratio" if math.isnan(self.lowest) else f"{self.lowest:.3g} to {self.highest:.3g}"
+        if math.isnan(self.lowest):
+            return "unknown"
+        lowest, highest = f"{self.lowest:.3g}", f"{self.highest:.3g}"
+        return lowest if lowest == highest else f"{lowest} to {highest}"
+
+    @property
+    def held(self) -> str:
+        """Whether it holds, in words."""
+        return {True: " and holds", False: " and does NOT hold", None: ", but there is no exact time to hold it against"}[self.holds]
 
     def __str__(self) -> str:
         if not self.applies:
             return f"{self.name} does not apply ({self.reason}); ratio {self.span}"
         where = "" if self.applies == self.levels else f" at {self.applies} of {self.levels} levels"
-        return f"{self.name} applies{where} and {'holds' if self.holds else 'does NOT hold'}; ratio {self.span}"
+        return f"{self.name} applies{where}{self.held}; ratio {self.span}"
 
 
 @dataclass(frozen=True)
@@ -161,6 +170,11 @@ class EscapeReport:
         """The names of all closed forms in the report."""
         return list(dict.fromkeys(name for e in self.escapes for name in e.predictions))
 
+    @property
+    def applying(self) -> list[str]:
+        """The names of the closed forms that apply at some level."""
+        return [name for name in self.formulas if any(name in e.predictions and e.predictions[name].applies for e in self.escapes)]
+
     def __iter__(self) -> Iterator[Escape]:
         return iter(self.escapes)
 
@@ -189,7 +203,8 @@ class EscapeReport:
         ratios = [e.ratio(name) for e in rows if not math.isnan(e.ratio(name))]
         claims = [e for e in rows if e.predictions[name].applies]
         told = (claims or rows)[-1].predictions[name]
-        return Verdict(name, len(claims), len(rows), all(e.holds(name) is not False for e in claims), min(ratios, default=math.nan),
+        judged = [held for e in claims if (held := e.holds(name)) is not None]
+        return Verdict(name, len(claims), len(rows), all(judged) if judged else None, min(ratios, default=math.nan),
                        max(ratios, default=math.nan), told.because)
 
     @property

@@ -11,6 +11,7 @@ from langevin_sgd.models.arguments import Array
 from langevin_sgd.models.region import Interval
 from langevin_sgd.models.sde import SDE
 from langevin_sgd.theory.exact import mean_passage_time, stationary_density
+from langevin_sgd.theory.flatness_indicators import basin_odds
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,5 +60,6 @@ def _occupancy(sde: SDE) -> tuple[float, float, float]:
     back = mean_passage_time(sde, second.x, Interval(low=first.x))
     log_ratio = back.log_value - there.log_value
     strength = 2 * sde.diffusion(first.x)
-    three_factor = 0.5 * math.log(first.hessian / second.hessian) - 2 * (second.value - first.value) / strength
-    return density.probability(saddle.x, math.inf), 1 / (1 + math.exp(-log_ratio)), 1 / (1 + math.exp(-three_factor))
+    odds = basin_odds(loss_difference=second.value - first.value, curvature_a=second.hessian, curvature_b=first.hessian, strength=strength,
+                      constant=1.0, barrier=saddle.value - max(first.value, second.value))
+    return density.probability(saddle.x, math.inf), 1 / (1 + math.exp(-log_ratio)), 1 / (1 + math.exp(-odds.log_value))

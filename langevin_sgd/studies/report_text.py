@@ -47,13 +47,15 @@ def closed_form(escape: Escape, name: str) -> str:
 def escape_table(report: EscapeReport) -> str:
     """Return an escape report as text."""
     first = report.escapes[0]
-    head = [report.level_name, "measured [95 %]", "exact", "z", *report.formulas]
+    names = report.applying
+    head = [report.level_name, "measured [95 %]", "exact", "z", *names]
     rows = [[f"{e.level:.4g}", with_interval(e.measured), number(e.exact.value, e.exact.log_value) if e.exact else "–",
-             "" if math.isnan(e.z) else f"{e.z:+.1f}", *(closed_form(e, name) for name in report.formulas)] for e in report]
+             "" if math.isnan(e.z) else f"{e.z:+.1f}", *(closed_form(e, name) for name in names)] for e in report]
     clock = "full crossing, start to end; reaching the saddle takes half of it" if first.passage.counts == "crossing" else \
         "reaching the saddle; the full crossing takes twice as long"
     notes = [f"Time t = learning rate × iterations; {clock}; {first.passage.sde.interpretation.label}.",
-             "Closed forms: their ratio to the exact time (to the measured one without it); in brackets where they do not apply."]
+             "Closed forms: their ratio to the exact time (to the measured one without it); in brackets where they do not apply.  Those",
+             "that apply nowhere are below the table only."]
     reasons = {e.not_exact for e in report if e.not_exact} | {e.not_measured for e in report if e.not_measured not in ("", "not asked for")}
     notes += [f"Not everywhere: {reason}." for reason in sorted(reasons)]
     stopped = [f"Stopped by {report.stopped}: the levels that are missing were not reached."] if report.stopped else []

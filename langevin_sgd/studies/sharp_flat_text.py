@@ -33,7 +33,8 @@ def header(study: SharpFlat) -> str:
 
 def case_text(case: Case) -> str:
     """Return the table of one kind of noise: the barriers that were measured, and what the closed forms say."""
-    names = case.reports["sharp"].formulas
+    reports = case.reports.values()
+    names = [name for name in case.reports["sharp"].formulas if any(name in report.applying for report in reports)]
     head = ["barrier", "sharp: measured [95 %]", "exact", "z", "flat: measured [95 %]", "exact", "z", "flat/sharp", "exact",
             *(f"{name} s|f" for name in names)]
     rows = [head]
@@ -63,8 +64,8 @@ def verdicts(case: Case) -> list[str]:
         spans = ", ".join(f"{well} {v.span}" for well, v in found.items())
         applying = [f"{well} at {v.applies} of {v.levels} barriers" for well, v in found.items() if v.applies]
         if applying:
-            held = "holds" if all(v.holds for v in found.values()) else "does NOT hold"
-            lines.append(f"- {name} applies ({', '.join(applying)}) and {held}; ratio to {reference}: {spans}")
+            worst = min((v for v in found.values() if v.applies), key=lambda v: {False: 0, None: 1, True: 2}[v.holds])
+            lines.append(f"- {name} applies ({', '.join(applying)}){worst.held}; ratio to {reference}: {spans}")
         else:
             lines.append(f"- {name} does not apply: {found['sharp'].reason}; ratio to {reference}: {spans}")
     return lines

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from langevin_sgd.models.arguments import Array
+from langevin_sgd.theory.kesten import tail_exponent
 from langevin_sgd.theory.transition import Step
 
 FAR, FARTHER = 1e6, 1e8         # where the factors are read off, in units of the size of a step and of the state
@@ -91,13 +92,7 @@ def kesten_exponent(low: Factor | None, high: Factor | None) -> float:
                          "(E ln|1 + b' dt + g Z| is not negative).  Give `domain` finite ends, which fold the step back.")
     if all(f is None or not f.spread for f in (low, high)):
         return math.inf
-    from scipy.optimize import brentq
-    below, above = SMALLEST, 1.0
-    while growth(above) < 0:
-        below, above = above, 2 * above
-        if above > LARGEST:
-            return math.inf
-    return float(brentq(growth, below, above, xtol=1e-12, rtol=1e-12))
+    return tail_exponent(growth, SMALLEST, LARGEST)
 
 
 def _growth(low: Factor | None, high: Factor | None) -> Callable[[float], float]:

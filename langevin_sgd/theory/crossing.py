@@ -52,15 +52,18 @@ class Extremum:
 
 @dataclass(frozen=True, kw_only=True)
 class Crossing:
-    """The way from a minimum to a saddle in one dimension; `losses`, `potentials` and `diffusions` are L − L_m, Φ − Φ_m and D on it."""
+    """The way from a minimum to a saddle in one dimension, with L', L − L_m, Φ − Φ_m and D at its points, and D half way between them."""
 
     minimum: Extremum
     saddle: Extremum
     alpha: float
     strength: float
+    way: Array
+    slopes: Array
     losses: Array
     potentials: Array
     diffusions: Array
+    diffusions_between: Array
 
     @property
     def barrier(self) -> float:
@@ -117,10 +120,11 @@ def crossing(sde: SDE, minimum: Point, saddle: Point) -> Crossing:
         raise ValueError(f"between `minimum` {start:g} and `saddle` {top:g} lies a {between[0]}; give the saddle next to the minimum.")
     way = _way(start, top, kinks)
     losses, diffusions = _integrals(slope, way), _positive(sde, way)
+    half_way = _positive(sde, (way[1:] + way[:-1]) / 2)
     potentials = _integrals(lambda x: slope(x) / sde.diffusion(x), way)
     ends = {name: _extremum(sde, slope, name, x, width, losses[-1], kinks) for name, x in (("minimum", start), ("saddle", top))}
-    return Crossing(**ends, alpha=sde.effective_alpha, strength=sde.values["strength"], losses=losses, potentials=potentials,
-                    diffusions=diffusions)
+    return Crossing(**ends, alpha=sde.effective_alpha, strength=sde.values["strength"], way=way, slopes=slope(way), losses=losses,
+                    potentials=potentials, diffusions=diffusions, diffusions_between=half_way)
 
 
 def coordinates(name: str, point: Point, dim: int) -> Array:

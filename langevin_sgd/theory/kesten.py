@@ -6,6 +6,7 @@ The factor |1 − η h| decides whether iterates stay near the point at all (`li
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -231,14 +232,22 @@ def _of_density(eta: float, law: Distribution) -> _Factor:
 
 def _root(factor: _Factor) -> float:
     """The positive root of the convex function ln E |1 − η h|^A, which falls from 0 at A = 0."""
+    exponent = tail_exponent(factor.log_moment, 1e-6, LARGEST_EXPONENT)
+    if math.isinf(exponent):
+        raise ArithmeticError(f"E |1 − η h|^A is still below 1 at A = {LARGEST_EXPONENT:.3g}; |1 − η h| exceeds 1 too seldom to tell A.")
+    return exponent
+
+
+def tail_exponent(log_moment: Callable[[float], float], smallest: float, largest: float) -> float:
+    """Return the root A > smallest of a convex ln E |ξ|^A that falls from 0 at A = 0; infinite if it is below 0 up to the largest."""
     from scipy.optimize import brentq
 
-    def log_moment(power: float) -> float:
-        return min(factor.log_moment(power), 1e3)
+    def bounded(exponent: float) -> float:
+        return min(log_moment(exponent), 1e3)
 
-    above = 1e-6
-    while log_moment(above) <= 0:
-        above *= 2
-        if above > LARGEST_EXPONENT:
-            raise ArithmeticError(f"E |1 − η h|^A is still below 1 at A = {above:.3g}; |1 − η h| exceeds 1 too seldom to tell A.")
-    return float(brentq(log_moment, above / 2, above, xtol=1e-12 * above, rtol=1e-13))
+    below = above = smallest
+    while bounded(above) <= 0:
+        below, above = above, 2 * above
+        if above > largest:
+            return math.inf
+    return float(brentq(bounded, below, above, xtol=1e-12 * above, rtol=1e-13)) if above > smallest else smallest

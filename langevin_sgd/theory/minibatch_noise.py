@@ -19,7 +19,7 @@ MIRRORED = ("mirrored noise", "derived (`theory`, 4.4)")
 
 
 def log_loss_time(*, loss_minimum: float, loss_saddle: float, curvature_minimum: float, curvature_saddle: float, strength: float,
-                  outliers: int = 1) -> Prediction:
+                  outliers: int = 1, interpretation: str | float = "ito") -> Prediction:
     """Predict the mean escape time for noise proportional to the loss itself, C = 2 L H, in the Itô convention.
 
     2π / √(h |h_s|) · (L_s / L_m)^(κ + 1 − n/2) / (1 + 1/(2κ)) with κ = 1 / (ε h).
@@ -34,6 +34,8 @@ def log_loss_time(*, loss_minimum: float, loss_saddle: float, curvature_minimum:
         ε = learning rate / batch size; the loss is half the mean square, C that of one sample.
     outliers
         n, the number of large eigenvalues of the Hessian, all about h; the noise of the small ones is left out.
+    interpretation
+        Of the equation that the formula is compared with: it changes nothing in the number, but whether it applies.
 
     Returns
     -------
@@ -43,7 +45,8 @@ def log_loss_time(*, loss_minimum: float, loss_saddle: float, curvature_minimum:
     Raises
     ------
     ValueError
-        For a number that is not finite or has the wrong sign; for L_m = 0 the noise vanishes at the minimum, and there is no escape.
+        For a number that is not finite or has the wrong sign, and for an unknown interpretation; for L_m = 0 the noise vanishes at the
+        minimum, and there is no escape.
 
     Notes
     -----
@@ -61,17 +64,19 @@ def log_loss_time(*, loss_minimum: float, loss_saddle: float, curvature_minimum:
     epsilon, n = positive("strength", strength), whole("outliers", outliers)
     if high <= low:
         raise ValueError(f"`loss_saddle` is {high:g}, but must be above `loss_minimum` = {low:g}.")
-    one = power_law_time(barrier=high - low, curvature_minimum=h, curvature_saddle=h_s, strength=epsilon, constant=2 * low * h,
-                         quadratic=h * h)
+    alpha, numbers = alpha_of(interpretation), {"barrier": high - low, "curvature_minimum": h, "curvature_saddle": h_s,
+                                                "strength": epsilon, "constant": 2 * low * h, "quadratic": h * h}
+    one = power_law_time(**numbers)
+    shift = power_law_time(**numbers, interpretation=alpha).log_value - one.log_value
     across, kappa = (n - 1) / 2 * math.log(high / low), 1 / (epsilon * h)
-    against = []
+    against = [f"it holds for Itô, and this is {label(alpha)}: the true time is {ratio(shift)} times as long"] if alpha else []
     if abs(-h_s / h - 1) > LARGEST_ERROR:
         against.append(f"|h_s| / h = {-h_s / h:.3g}: the curvatures must be about equal, else the noise is not 2 L h on the whole way")
     if kappa + 1 <= n / 2:
         against.append(f"κ + 1 = {kappa + 1:.3g} must exceed n / 2 = {n / 2:g}, else the tails of the well hold infinite mass")
     log_value = one.log_value - across if kappa + 1 > n / 2 else math.inf
     named = dataclasses.replace(one, name=LOG_LOSS[0], source=LOG_LOSS[1], log_value=log_value)
-    return doubted(named, against, relative((n - 1) / (4 * kappa * kappa)))
+    return doubted(named, against, relative((n - 1) / (4 * kappa * kappa)) + relative(shift))
 
 
 def xie_time(*, barrier: float, curvature_minimum: float, curvature_saddle: float, strength: float, share: float | None = None,
@@ -130,7 +135,7 @@ def xie_time(*, barrier: float, curvature_minimum: float, curvature_saddle: floa
 
 
 def mirrored_time(*, barrier: float, curvature: float, strength: float, constant: float, quadratic: float,
-                  interpretation: str | float = "ito") -> Prediction:
+                  interpretation: str | float = "ito", curvature_saddle: float | None = None) -> Prediction:
     """Predict the mean escape time where the saddle is the minimum mirrored, noise included: C = σ_g + σ_H x² from each.
 
     2π / H · (1 + v)^(2κ) · κ Γ(κ + 1/2 − α) Γ(κ + α − 1/2) / (Γ(κ + 1 − α) Γ(κ + α)), with v = σ_H ΔL / (H σ_g) and κ = H / (ε σ_H).
@@ -138,7 +143,7 @@ def mirrored_time(*, barrier: float, curvature: float, strength: float, constant
     Parameters
     ----------
     barrier
-        ΔL, positive: two parabolas of curvature H and −H that meet half way.
+        ΔL, positive: two parabolas joined smoothly, half way up if they are each other's mirror image.
     curvature
         H, positive.
     strength
@@ -147,11 +152,14 @@ def mirrored_time(*, barrier: float, curvature: float, strength: float, constant
         σ_g and σ_H.
     interpretation
         "ito", "stratonovich" or "klimontovich", or α itself.
+    curvature_saddle
+        H_s, negative; −H if None.  The noise is then the same function of the slope on both parabolas, C = σ_g + σ_H (L' / H)².
 
     Returns
     -------
     Prediction
-        The time from the minimum to well beyond the saddle, in units of t = learning rate × iterations; infinite for κ ≤ |α − 1/2|.
+        The time from the minimum to well beyond the saddle, in units of t = learning rate × iterations; infinite where the noise grows
+        so fast that well or saddle have no end (κ ≤ |α − 1/2| if they are mirror images).
 
     Raises
     ------
@@ -163,6 +171,9 @@ def mirrored_time(*, barrier: float, curvature: float, strength: float, constant
     Source: derived (`theory`, 4.4).  Real minibatches do this where the loss near the saddle is that of the minimum with its sign
     changed.  The noise is least at the saddle again, so the power is 2κ: the published power law is 15 to 10⁶ times too short.
 
+    With H_s it is 2π / √(H |H_s|) · (1 + v)^(κ + κ_s) · √(κ κ_s) Γ(κ + 1/2 − α) Γ(κ_s + α − 1/2) / (Γ(κ + 1 − α) Γ(κ_s + α)), where
+    κ_s = κ H / |H_s| and v = 2 σ_H ΔL / (H σ_g (1 + H / |H_s|)).
+
     Examples
     --------
     >>> import langevin_sgd as ls
@@ -172,13 +183,19 @@ def mirrored_time(*, barrier: float, curvature: float, strength: float, constant
     from scipy.special import betainc, gammaln
     height, h, epsilon = positive("barrier", barrier), positive("curvature", curvature), positive("strength", strength)
     g, sigma, alpha = positive("constant", constant), positive("quadratic", quadratic), alpha_of(interpretation)
-    kappa, v = h / (epsilon * sigma), sigma * height / (h * g)
-    if kappa <= abs(alpha - 0.5):
+    h_s = h if curvature_saddle is None else -negative("curvature_saddle", curvature_saddle)
+    at_minimum = h / (epsilon * sigma)
+    at_saddle, v = at_minimum * h / h_s, 2 * sigma * height / (h * g * (1 + h / h_s))
+    mirror_image = math.isclose(h_s, h, rel_tol=1e-9)
+    kappas = f"κ = {at_minimum:.4g}" + ("" if mirror_image else f", κ_s = {at_saddle:.4g}")
+    tails = at_minimum + 0.5 - alpha, at_saddle + alpha - 0.5
+    if min(tails) <= 0:
         return judged(*MIRRORED, math.inf, facts=[], error=None, against=[
-            f"κ = {kappa:.3g} must exceed |α − 1/2| = {abs(alpha - 0.5):g}, else the tails of the well hold infinite mass"])
-    climb = 2 * kappa * math.log1p(v)
-    widths = gammaln(kappa + 0.5 - alpha) + gammaln(kappa + alpha - 0.5) - gammaln(kappa + 1 - alpha) - gammaln(kappa + alpha)
-    error = float(sum(betainc(tail, 0.5, 1 / (1 + v)) / 2 for tail in (kappa + 0.5 - alpha, kappa + alpha - 0.5)))
-    return judged(*MIRRORED, math.log(2 * math.pi / h) + climb + math.log(kappa) + float(widths),
-                  facts=[f"κ = {kappa:.4g}, v = {v:.4g}, {label(alpha)}", f"2κ ln(1 + v) = {climb:.3g}", left_out(error)],
-                  against=doubts(climb, "2κ ln(1 + v)", error), error=error)
+            f"{kappas} must exceed |α − 1/2| = {abs(alpha - 0.5):g}, else the noise grows so fast that well or saddle have no end"])
+    climb = (at_minimum + at_saddle) * math.log1p(v)
+    widths = sum(gammaln(tail) - gammaln(tail + 0.5) for tail in tails) + (math.log(at_minimum) + math.log(at_saddle)) / 2
+    error = float(sum(betainc(tail, 0.5, 1 / (1 + v)) / 2 for tail in tails))
+    power = "2κ" if mirror_image else "(κ + κ_s)"
+    return judged(*MIRRORED, math.log(2 * math.pi) - (math.log(h) + math.log(h_s)) / 2 + climb + float(widths),
+                  facts=[f"{kappas}, v = {v:.4g}, {label(alpha)}", f"{power} ln(1 + v) = {climb:.3g}", left_out(error)],
+                  against=doubts(climb, f"{power} ln(1 + v)", error), error=error)

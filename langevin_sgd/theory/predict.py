@@ -2,20 +2,16 @@
 from __future__ import annotations
 
 import dataclasses
-import math
-from typing import Any
 
 import numpy as np
 
 from langevin_sgd.models.answers import Prediction
 from langevin_sgd.models.sde import SDE
-from langevin_sgd.theory.crossing import Crossing, Point, coordinates, crossing
-from langevin_sgd.theory.kramers import KRAMERS, LAPLACE, kramers_time, laplace_time
-from langevin_sgd.theory.power_law import POWER_LAW, PUBLISHED, power_law_time, power_law_time_published
-from langevin_sgd.theory.regime import FUNCTION_OF_LOSS, GROWS, doubted, judged, percent, ratio, relative
+from langevin_sgd.theory.circulating import predictions_along_axis
+from langevin_sgd.theory.crossing import Point, coordinates, crossing
+from langevin_sgd.theory.on_a_line import predictions_on_a_line
+from langevin_sgd.theory.particle import as_particle, predictions_of_particle
 from langevin_sgd.theory.saddle_in_space import predictions_in_space
-
-CONSTANT = 0.01                 # noise counts as constant if taking it so changes the time by no more
 
 
 def predict(sde: SDE, minimum: Point, saddle: Point) -> dict[str, Prediction]:
@@ -31,13 +27,20 @@ def predict(sde: SDE, minimum: Point, saddle: Point) -> dict[str, Prediction]:
     Returns
     -------
     dict
-        Predictions by name: "kramers" (with D at the minimum), "laplace", and, where the noise grows from the minimum on, "power_law"
-        and "power_law_published".  A formula whose assumptions fail is there all the same, with ``applies=False`` and the reason; at
-        a corner of L its number is NaN.
+        Predictions by name, of every form that has a meaning here: that is, for which the equation has what its number is made of.  A form
+        whose assumptions fail is there all the same, with ``applies=False`` and the reason; at a corner of L its number is NaN.
 
-        In more than one dimension: if the two points differ along one axis whose component is an equation by itself, the predictions
-        for that component; else "power_law" and "power_law_published" if there is a landscape and the noise is a scalar function of
-        the state times its value at the minimum, and grows from there, and "eyring_kramers" if it does not grow; else nothing.
+        - In one dimension "kramers" (with D at the minimum) and "laplace"; "kramers_next_order" where the noise is constant;
+          "power_law" and "power_law_published" where it grows from the minimum on; and where it is of one kind at both ends, "log_loss"
+          (C = 2 L H), "mirrored" (C = σ_g + σ_H (L' / H)²) and "xie" (C in proportion to |L''|).
+        - In more dimensions, if the two points differ along one axis whose component is an equation by itself, the same for it.
+        - Else, with a landscape and noise that is a scalar function of the state times its value at the minimum: "eyring_kramers" where it
+          does not grow from there, and where it does, "power_law", "power_law_published" and "log_loss".
+        - In the plane without a landscape: "bouchet_reygner" along an axis that the drift never leaves, under constant isotropic noise;
+          "underdamped_kramers" and "melnikov_meshkov" for a particle with mass, x' = v, v' = −V'(x) − γ v + noise, at rest at both
+          points, for its first passage (after which it may come back).
+
+        An equation of another kind has none.
 
     Raises
     ------
@@ -65,77 +68,18 @@ def predict(sde: SDE, minimum: Point, saddle: Point) -> dict[str, Prediction]:
     if sde.depends_on_time:
         raise ValueError("`sde` depends on the time t: a closed form knows one landscape and one noise, so freeze them at a time.")
     if sde.dim == 1:
-        return _on_a_line(crossing(sde, minimum, saddle))
+        return predictions_on_a_line(crossing(sde, minimum, saddle))
     start, top = coordinates("minimum", minimum, sde.dim), coordinates("saddle", saddle, sde.dim)
+    if np.array_equal(start, top):
+        raise ValueError(f"`minimum` and `saddle` are both {start.tolist()}, but must be two points.")
     axes = np.flatnonzero(np.abs(top - start) > 1e-9 * np.abs(top - start).max())
     part = sde.component(int(axes[0])) if len(axes) == 1 else None
-    if part is None:
+    if part is not None:
+        of_axis = f"in component {part.variables[0]}, which is an equation by itself"
+        return {name: dataclasses.replace(p, because=f"{of_axis}: {p.because}")
+                for name, p in predictions_on_a_line(crossing(part, start[axes[0]], top[axes[0]])).items()}
+    if sde.landscape is not None:
         return predictions_in_space(sde, start, top)
-    of_axis = f"in component {part.variables[0]}, which is an equation by itself"
-    return {name: dataclasses.replace(p, because=f"{of_axis}: {p.because}")
-            for name, p in _on_a_line(crossing(part, start[axes[0]], top[axes[0]])).items()}
-
-
-def _on_a_line(c: Crossing) -> dict[str, Prediction]:
-    """The closed forms in one dimension."""
-    forms = {"kramers": (KRAMERS, _kramers), "laplace": (LAPLACE, _laplace)}
-    if c.minimum.diffusion_second * c.width**2 > GROWS * c.minimum.diffusion and not c.minimum.not_smooth:
-        forms |= {"power_law": (POWER_LAW, _power_law), "power_law_published": (PUBLISHED, _power_law_published)}
-    if c.not_quadratic:
-        return {key: judged(*called, math.nan, facts=[], against=[c.not_quadratic], error=None) for key, (called, _) in forms.items()}
-    return {key: form(c) for key, (_, form) in forms.items()}
-
-
-def _kramers(c: Crossing) -> Prediction:
-    d = c.minimum.diffusion
-    p = kramers_time(barrier=c.barrier, diffusion=d, **_curvatures(c), **_beyond_parabolas(c))
-    shift = c.climb - c.barrier / d + (0.5 - c.alpha) * math.log(c.saddle.diffusion / d)
-    against = [f"the noise is not constant: D changes by a factor {c.diffusions.max() / c.diffusions.min():.3g} on the way, and the time "
-               f"by a factor of about {ratio(shift)}"]
-    return doubted(p, against if abs(shift) > CONSTANT else [], relative(shift))
-
-
-def _laplace(c: Crossing) -> Prediction:
-    derivatives = _beyond_parabolas(c) | {
-        "diffusion_first_minimum": c.minimum.diffusion_first, "diffusion_second_minimum": c.minimum.diffusion_second,
-        "diffusion_first_saddle": c.saddle.diffusion_first, "diffusion_second_saddle": c.saddle.diffusion_second}
-    p = laplace_time(drift_potential_difference=c.climb, diffusion_minimum=c.minimum.diffusion, diffusion_saddle=c.saddle.diffusion,
-                     interpretation=c.alpha, barrier=c.barrier, **_curvatures(c), **({} if c.not_smooth else derivatives))
-    return doubted(p, [c.not_smooth] if c.not_smooth else [], 0.0)
-
-
-def _power_law(c: Crossing) -> Prediction:
-    return doubted(power_law_time(**_noise_near_minimum(c), **_curvatures(c), **_beyond_parabolas(c)), *_noise_against_loss(c))
-
-
-def _power_law_published(c: Crossing) -> Prediction:
-    p = power_law_time_published(**_noise_near_minimum(c), **_curvatures(c), **_beyond_parabolas(c))
-    return doubted(p, *_noise_against_loss(c))
-
-
-def _noise_against_loss(c: Crossing) -> tuple[list[str], float]:
-    """How far the noise on the way is from C_m (1 + u (L − L_m) / ΔL), and what that changes in the time."""
-    at_minimum = c.minimum
-    kappa = at_minimum.curvature / at_minimum.diffusion_second
-    expected = at_minimum.diffusion + c.losses / kappa
-    departure = float(np.abs(c.diffusions / expected - 1).max())
-    power = kappa * math.log(expected[-1] / expected[0])
-    shift = c.climb - power + (0.5 - c.alpha) * math.log(c.saddle.diffusion / expected[-1])
-    against = [f"the noise is not a function of the loss: it departs from C_m (1 + u (L − L_m) / ΔL) by {percent(departure)}; the exponent "
-               f"∫ L'/D is {c.climb:.4g}, not κ ln(1 + u) = {power:.4g}"]
-    return against if departure > FUNCTION_OF_LOSS else [], relative(shift)
-
-
-def _noise_near_minimum(c: Crossing) -> dict[str, Any]:
-    """What the power laws ask for, from the covariance C = 2 D / ε at the minimum."""
-    return {"barrier": c.barrier, "strength": c.strength, "constant": 2 * c.minimum.diffusion / c.strength,
-            "quadratic": c.minimum.diffusion_second / c.strength, "interpretation": c.alpha}
-
-
-def _curvatures(c: Crossing) -> dict[str, float]:
-    return {"curvature_minimum": c.minimum.curvature, "curvature_saddle": c.saddle.curvature}
-
-
-def _beyond_parabolas(c: Crossing) -> dict[str, float]:
-    return {"third_minimum": c.minimum.third, "fourth_minimum": c.minimum.fourth, "third_saddle": c.saddle.third,
-            "fourth_saddle": c.saddle.fourth}
+    if (particle := as_particle(sde, start, float(np.linalg.norm(top - start)))) is not None:
+        return predictions_of_particle(particle, start, top)
+    return predictions_along_axis(sde, start, top, int(axes[0])) if len(axes) == 1 else {}

@@ -12,7 +12,8 @@ from langevin_sgd.models.interpretation import interpretation as interpretation_
 
 LEAST_BARRIER = 4.0             # barrier over noise; below it the minimum is hardly metastable (the quartic well is 14 % off at 4)
 LARGEST_ERROR = 0.25            # what may be left out; beyond it the next order is no longer small, and so the order after it
-FUNCTION_OF_LOSS = 0.01         # noise counts as a function of the loss if it departs from it by no more
+OF_ITS_KIND = 0.01              # noise counts as of a kind (a function of the loss, ...) if it departs from it by no more
+CONSTANT = 0.01                 # noise counts as constant if taking it so changes the time by no more
 GROWS = 1e-8                    # least growth of C over the distance to the saddle, relative to C, that is told from rounding
 
 
@@ -71,5 +72,6 @@ def doubted(prediction: Prediction, against: Sequence[str], error: float) -> Pre
     total = (prediction.expected_error or 0.0) + error
     if prediction.applies and not against and not total <= LARGEST_ERROR:
         against = [f"{left_out(total)}, {percent(error)} of it for the noise"]
-    reasons = [*against, *([] if prediction.applies and against else [prediction.because])]
+    told = prediction.because.replace(left_out(prediction.expected_error or 0.0), left_out(total))
+    reasons = [*against, *([] if prediction.applies and against else [told])]
     return dataclasses.replace(prediction, applies=prediction.applies and not against, because="; ".join(reasons), expected_error=total)

@@ -41,6 +41,14 @@ def test_the_total_probability_of_a_crossing_is_exact_whatever_the_step(steps):
         assert abs(z_of_share(seen, 0.5 * value("bridge-total"))) < 5                                         # the reflection principle
 
 
+def test_a_rare_crossing_is_counted_in_full():
+    """A wall at three standard deviations, in four steps: 2 Φ(−3) = 0.0027; 400 000 paths, 5 standard errors (15 %)."""
+    ends, seen = (ls.first_passage(BROWNIAN, 0.0, ls.Interval(high=3.0), 0.25, 400_000, t_max=1.0, rng=4, monitoring=m).exited
+                  for m in ("continuous", "discrete"))
+    assert abs(z_of_share(ends, value("bm-max-3"))) < 5
+    assert z_of_share(seen, value("bm-max-3")) < -10
+
+
 def test_the_time_of_the_crossing_has_the_law_of_the_first_hit():
     """One step of 0.8: P(T < t) = erfc(b / √(2t)); 100 000 hits, Kolmogorov and Smirnov's p above 1e-5."""
     ends = ls.first_passage(BROWNIAN, 0.0, ls.Interval(high=1.0), 0.8, 400_000, t_max=0.8, rng=3)

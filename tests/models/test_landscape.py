@@ -194,3 +194,14 @@ def test_functions_in_one_dimension():
 def test_functions_that_do_not_fit_are_refused(make, words):
     with pytest.raises(ValueError, match=words):
         make()
+
+
+def test_the_toy_loss_of_the_power_law_paper_has_the_barrier_of_the_oracle_and_flat_minima():
+    """15 |w − 1|^2.5 |w + 1|^3 (`theory`, 10): the minima have no curvature, so that no closed form has a number."""
+    entry = oracles.BY_ID["toy-barrier"]
+    loss = ls.Landscape("15*abs(x - 1)**2.5*abs(x + 1)**3")
+    assert loss(entry["parameters"]["w"]) == pytest.approx(entry["value"], rel=1e-12)
+    assert loss.gradient(entry["parameters"]["w"]) == pytest.approx(0.0, abs=1e-11)
+    for minimum in (-1.0, 1.0):
+        predictions = ls.predict(ls.langevin(loss, 1.0), minimum, entry["parameters"]["w"])
+        assert all(math.isnan(p.value) and "L is not quadratic" in p.because for p in predictions.values())

@@ -84,6 +84,12 @@ def test_loss_proportional_is_an_affine_function_of_the_loss(coefficient, floor,
     assert c_at(dataclasses.replace(noise, minimum=-1.5), x)[0, 0] == pytest.approx(coefficient * (loss(x) + 1.5 + floor), rel=1e-13)
 
 
+def test_noise_proportional_to_the_loss_takes_a_matrix_together_with_a_minimum():
+    loss, m = ls.Landscape("x**2/2 + y**2"), np.array([[2.0, 0.5], [0.5, 1.0]])
+    sde = ls.sgd(loss, ls.noise.LossProportional(loss, 2.0, 0.25, m, minimum=0.0), 0.1)
+    assert sde.diffusion([1.0, 1.0]) == pytest.approx(0.05 * 2 * 1.75 * m)
+
+
 def test_expressions_come_in_three_shapes():
     x = [0.5, -2.0]
     assert c_at(ls.noise.Expression("1 + a*x**2", a=2.0), 0.5).tolist() == [[1.5]]

@@ -77,6 +77,26 @@ def test_state_dependent_noise_brings_all_closed_forms_with_reasons() -> None:
     assert klimontovich.predictions["power_law_published"].applies
 
 
+def test_forms_that_apply_nowhere_are_below_the_table_only() -> None:
+    well = ls.landscapes.piecewise_quadratic(1.0, 1.0, 0.36)
+    sde = ls.sgd(well, ls.noise.LossProportional(well, 4.0, 0.25), 0.1)
+    report = ls.escape(sde, 0.0, 1.2, n_paths=200, max_steps=1.0)
+    head, _, below = report.table().partition("\n- ")
+    assert report.applying == ["laplace", "power_law"]
+    assert "power_law" in head and "published" not in head and "kramers" not in head
+    assert "power_law_published does not apply (it holds for Klimontovich" in below and "kramers does not apply" in below
+
+
+def test_a_drift_that_circulates_has_a_closed_form_that_holds_and_is_not_said_to_without_an_exact_time() -> None:
+    report = ls.escape(ls.systems.maier_stein(1.0, 1.0, 0.1), [-1, 0], [0, 0], n_paths=200, max_steps=1.0)
+    (e,) = report
+    assert e.exact.value == pytest.approx(2 * BY_ID["maierstein-b1-eps0.1"]["value"], rel=0.02)        # the reference ends half way
+    assert report.verdict_on("bouchet_reygner").holds is True
+    blind = dataclasses.replace(report, escapes=(dataclasses.replace(e, exact=None, not_exact="not asked for"),))
+    assert blind.verdict_on("bouchet_reygner").holds is None
+    assert "bouchet_reygner applies, but there is no exact time to hold it against; ratio unknown" in blind.table()
+
+
 def test_a_plane_problem_has_its_exact_value_on_a_grid() -> None:
     """Noise across the axes; half the correlation is another problem, which the measurement tells apart."""
     loss = ls.Landscape("(x**2 - 1)**2/4 + y**2/2")

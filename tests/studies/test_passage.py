@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.linalg import solve_discrete_lyapunov
 
 import langevin_sgd as ls
 from langevin_sgd.studies.passage import Passage
@@ -83,3 +84,16 @@ def test_the_step_follows_noise_that_grows_where_the_drift_vanishes() -> None:
     assert Passage.of(sde, 0.0, 0.4, 0.8).time_step() < 0.01 / 5
     quiet = ls.sgd(ls.Landscape("5*x**2/2"), ls.noise.Constant(1.0), 0.1)
     assert Passage.of(quiet, 0.0, 0.4, 0.8).time_step() == pytest.approx(0.01 / 10, rel=0.01)
+
+
+@pytest.mark.parametrize("friction", [0.02, 0.3, 3.0])
+def test_the_time_step_does_not_heat_a_particle_that_hardly_loses_energy(friction) -> None:
+    """The covariance of Euler's scheme about the minimum, over that of the equation: within 1 %; at 0.005 a third off for γ = 0.02."""
+    sde = ls.SDE(["v", "x - x**3 - g*v"], ls.noise.Anisotropic([[0, 0], [0, 1.0]]), 2 * friction, variables=["x", "v"], g=friction)
+    a, kick = np.array([[0.0, 1.0], [-2.0, -friction]]), np.diag([0.0, 2 * friction])
+
+    def off(dt):
+        step = np.eye(2) + a * dt
+        return np.abs(np.diag(solve_discrete_lyapunov(step, kick * dt)) / [0.5, 1.0] - 1).max()
+    assert off(Passage.of(sde, [-1, 0], [0, 0]).time_step()) < 0.01
+    assert friction > 0.02 or off(0.005) > 0.3

@@ -101,6 +101,17 @@ def test_maier_stein_has_the_documented_ratio_and_approaches_one(beta, ratios):
     assert beta == 1 or exact("maierstein-2overlambda0-b2-D0.03") / without < 0.8
 
 
+def test_maier_stein_expects_its_slow_approach_where_the_path_is_about_to_leave_the_axis():
+    """β = 3.5 of 4: exact / formula is 2.16 and 1.75 (and still → 1), seven times as far from 1 as without circulation."""
+    gaps = []
+    for d in (0.05, 0.03):
+        found = maier_stein_time(diffusion=d, beta=3.5)
+        gaps.append(exact(f"maierstein-2overlambda0-b3.5-D{d:g}") / found.value - 1)
+        assert not found.applies and found.because.startswith("what is left out is")
+        assert found.expected_error == pytest.approx(gaps[-1], rel=0.15)
+    assert gaps[1] < 0.7 * gaps[0]
+
+
 def test_maier_stein_does_not_apply_where_the_path_leaves_the_axis():
     for beta in (4.0, 10.0):
         found = maier_stein_time(diffusion=0.03, beta=beta)
@@ -147,6 +158,19 @@ def test_melnikov_meshkov_approaches_the_exact_rate_as_the_temperature_falls():
     for friction in FRICTIONS:
         gaps = [1 - RATIOS[t][FRICTIONS.index(friction)] for t in (0.05, 0.035)]
         assert gaps[1] < 0.85 * gaps[0]
+
+
+@pytest.mark.parametrize("friction", [0.03, 0.1, 0.3, 1.0, 3.0, 10.0])
+def test_at_a_low_barrier_neither_form_with_friction_applies(friction):
+    """Barrier / T = 2.5: exact over Mel'nikov and Meshkov's is 0.91 to 1.06, on either side of 1, so that it is near by accident."""
+    hot = PARTICLE | {"friction": friction, "temperature": 0.1}
+    full, kramers = (form(**hot) for form in (melnikov_meshkov_time, underdamped_kramers_time))
+    for found in (full, kramers):
+        assert not found.applies
+        assert found.because.startswith("barrier / T = 2.5, but must be at least 4")
+        ratio = exact(f"underdamped-T0.1-g{friction:g}") / 2 * found.value
+        assert abs(1 / ratio - 1) < 1.1 * found.expected_error
+    assert ratio < 0.5 or friction > 0.1                                  # Kramers alone
 
 
 def test_kramers_with_friction_fails_where_energy_limits_the_rate():
