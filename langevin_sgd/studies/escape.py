@@ -16,8 +16,9 @@ from langevin_sgd.models.key import Key
 from langevin_sgd.models.sde import SDE
 from langevin_sgd.simulation.first_passage import first_passage
 from langevin_sgd.simulation.schemes import EulerMaruyama, Milstein, Scheme
-from langevin_sgd.studies.passage import ACCURACY, Passage
+from langevin_sgd.studies.passage import Passage
 from langevin_sgd.studies.report_text import escape_table
+from langevin_sgd.studies.time_scale import ACCURACY
 from langevin_sgd.theory.automatic_grid import mean_passage_time_on_grid
 from langevin_sgd.theory.exact import QuadratureError, mean_passage_time
 from langevin_sgd.theory.predict import predict

@@ -12,11 +12,10 @@ from langevin_sgd.models.landscape import CriticalPoint
 from langevin_sgd.models.region import HalfSpace, Interval, Region
 from langevin_sgd.models.roots import roots_between
 from langevin_sgd.models.sde import SDE
+from langevin_sgd.studies.time_scale import modes, steepness, time_step
 
 REACH = 6.0             # how far beyond the saddle the next minimum is sought, in distances from start to saddle
 RELAXATIONS = 200.0     # how long the drift is followed downhill, in the slowest relaxation time at start and saddle
-UNDAMPED = 1e-3         # damping over frequency of a mode that is not resolved any better
-ACCURACY = 0.01         # the default step, over the sum of the curvatures at minimum and saddle: the bias is about half of this
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,9 +80,7 @@ class Passage:
 
     def time_step(self) -> float:
         """Return a time step whose bias is half a per cent: what a step changes is of the order of dt times the curvatures."""
-        rates = [_steepness(self.sde, x) for x in (self.start, self.saddle)]
-        step = ACCURACY / sum(rates)
-        return float(f"{step:.1e}")
+        return time_step(*(steepness(self.sde, x) for x in (self.start, self.saddle)))
 
     def __str__(self) -> str:
         points = [np.array2string(x if len(x) > 1 else x[0], precision=4) for x in (self.start, self.saddle, self.end)]
@@ -96,36 +93,6 @@ def _position(x: Any) -> Any:
 
 def _interval(start: float, target: float) -> Interval:
     return Interval(high=target) if target > start else Interval(low=target)
-
-
-def _steepness(sde: SDE, x: Array) -> float:
-    """The largest rate at which drift and D change about a point: of b and f, whichever is larger, and of the growth of D.
-
-    A mode λ that oscillates counts by |λ|² / |Re λ|: a step dt feeds it as if its damping were less by |λ|² dt / 2.
-    """
-    step = _difference(x)
-    modes = np.concatenate([_modes(sde, field, x) for field in (sde.ito_drift_field, sde.drift_field)])
-    fed = np.abs(modes)**2 / np.maximum(np.abs(modes.real), UNDAMPED * np.abs(modes) + 1e-300)
-    shifts = step * np.eye(sde.dim)
-    low, middle, high = (np.reshape(sde.diffusion(points if sde.dim > 1 else points[..., 0]), (-1, sde.dim, sde.dim))
-                         for points in (x - shifts, x[None], x + shifts))
-    growth = float(np.abs(low - 2 * middle + high).max()) / step**2
-    return max(float(fed.max()) + growth, 1e-3)
-
-
-def _modes(sde: SDE, field: Any, x: Array) -> Array:
-    """The eigenvalues of the derivative of a drift at a point.
-
-    By central differences, so that a corner counts by its slope on either side.  The Itô drift b alone may vanish where f and what the
-    convention adds cancel, and paths then run away from the point by noise that grows.
-    """
-    shifts = _difference(x) * np.eye(sde.dim)
-    values = sde.evaluate(field, np.stack([x - shifts, x + shifts]))
-    return np.asarray(np.linalg.eigvals((values[1] - values[0]) / (2 * _difference(x))))
-
-
-def _difference(x: Array) -> float:
-    return 1e-4 * max(1.0, float(np.abs(x).max()))
 
 
 def _next_minimum(sde: SDE, start: Array, saddle: Array) -> Array:
@@ -159,7 +126,7 @@ def _downhill(sde: SDE, start: Array, saddle: Array) -> Array:
         return sde.evaluate(sde.drift_field, x[None])[0]
 
     beyond = saddle + 1e-3 * (saddle - start)
-    slowest = max(1e-3, min(np.abs(_modes(sde, sde.drift_field, x).real).min() for x in (start, saddle)))
+    slowest = max(1e-3, min(np.abs(modes(sde, sde.drift_field, x).real).min() for x in (start, saddle)))
     path = solve_ivp(flow, (0.0, RELAXATIONS / slowest), beyond, method="LSODA", rtol=1e-10, atol=1e-12)
     end = path.y[:, -1]
     if not np.isfinite(end).all() or np.linalg.norm(flow(0.0, end)) > 1e-6 * np.linalg.norm(saddle - start):

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from langevin_sgd.models.answers import Estimate
-from langevin_sgd.models.arguments import Array, positive, state
+from langevin_sgd.models.arguments import Array, positive, state, whole
 from langevin_sgd.models.region import Region
 from langevin_sgd.models.sde import SDE
 from langevin_sgd.theory.fokker_planck import FokkerPlanck
@@ -24,6 +24,7 @@ PADDING = 3.0               # the first box reaches so many widths of the noise 
 SHARE = 0.25                # of the length of the box, by which a side moves out
 MOVES = 60                  # of sides, before the search is given up
 WIDER = 0.3                 # the last look is at a box wider by this share on every side
+ROUGH = 0.01                # the walls may change the logarithm of the time by this much where only a grid is wanted
 CLOSER = 4.0                # the walls may change the time by this part of what is asked for
 REFINED = {1: (2, 4, 8, 16), 2: (1.5, 2, 3, 4, 6), 3: (1, 1.5, 2)}      # cells of the answer, over those of the search
 BUDGET = 4e9                # cells × (cells of all axes but the longest)² of one elimination: some ten seconds
@@ -65,13 +66,36 @@ def mean_passage_time_on_grid(sde: SDE, x0: ArrayLike, domain: Region, *, throug
     >>> mean_passage_time_on_grid(sde, [-1.0, 0.0], ls.HalfSpace([1.0, 0.0], 0.0))
     18.70... ± 0.0... (Fokker–Planck on a grid, Itô)
     """
+    tolerance, start = positive("relative_error", relative_error), state("x0", x0, sde.dim)
+    box, walls = _box(sde, start, domain, through, tolerance / CLOSER)
+    return _answer(sde, start, domain, box, tolerance, walls)
+
+
+def grid_for_passage(sde: SDE, x0: ArrayLike, domain: Region, *, through: Sequence[ArrayLike] = (), cells: int = 64) -> Grid:
+    """Return a grid for the way out of a domain: a box whose walls change the mean time by little, with so many cells along an axis.
+
+    Parameters and errors are those of `mean_passage_time_on_grid`.
+
+    Examples
+    --------
+    >>> import langevin_sgd as ls
+    >>> from langevin_sgd.theory.automatic_grid import grid_for_passage
+    >>> sde = ls.langevin(ls.landscapes.double_well(), temperature=0.05)
+    >>> grid = grid_for_passage(sde, -1.0, ls.Interval(high=0.0), cells=128)
+    >>> bool(grid.bounds[0, 0] < -1.5), bool(grid.bounds[0, 1] >= 0.0)
+    (True, True)
+    """
+    box, _ = _box(sde, state("x0", x0, sde.dim), domain, through, ROUGH)
+    return box.grid(whole("cells", cells, FEWEST) / max(box.counts))
+
+
+def _box(sde: SDE, start: Array, domain: Region, through: Sequence[ArrayLike], tolerance: float) -> tuple[_Box, float]:
+    """A box whose walls do not matter, and what they change."""
     if sde.dim not in FIRST_CELLS:
         raise ValueError(f"`sde` has {sde.dim} components, but a grid serves one to three.")
-    tolerance = positive("relative_error", relative_error)
-    start = state("x0", x0, sde.dim)
-    search = _Search(sde, start, domain, tolerance / CLOSER)
+    search = _Search(sde, start, domain, tolerance)
     box = search.run(_Box.around(sde, np.stack([start, *(state("through", x, sde.dim) for x in through)])))
-    return _answer(sde, start, domain, box, tolerance, search.change)
+    return box, search.change
 
 
 @dataclass(frozen=True, eq=False)
