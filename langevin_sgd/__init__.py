@@ -24,7 +24,7 @@ from langevin_sgd.theory.quasipotential import quasipotential
 
 __all__ = [
     "SDE", "Ball", "Box", "Chain", "CriticalPoint", "Escape", "EscapeReport", "Estimate", "EulerMaruyama", "FirstPassage", "FokkerPlanck",
-    "Grid", "HalfSpace", "Interval", "Key", "Landscape", "Milstein", "Prediction", "Region", "Splitting", "Status", "Sublevel", "Trajectories", "Where",
-    "escape", "exact", "first_passage", "landscapes", "langevin", "linear", "minimum_action_path", "noise", "plots", "predict",
-    "quasipotential", "sgd", "simulate", "splitting", "systems", "theory",
+    "Grid", "HalfSpace", "Interval", "Key", "Landscape", "Milstein", "Prediction", "Region", "Splitting", "Status", "Sublevel",
+    "Trajectories", "Where", "escape", "exact", "first_passage", "landscapes", "langevin", "linear", "minimum_action_path", "noise",
+    "plots", "predict", "quasipotential", "sgd", "simulate", "splitting", "systems", "theory",
 ]

@@ -71,7 +71,10 @@ def score_source(model: ScoreModel) -> str:
     body = []
     for name, result in (("Y", "before"), ("X", "after")):
         body += [f"x{k} = {row(name, k)}" for k in each]
-        body += [*_interpolation(model.dim), f"{result} = v"] if model.function is None else [f"{result} = value({_state(model.dim)}, 0.0, p)"]
+        if model.function is None:
+            body += [*_interpolation(model.dim), f"{result} = v"]
+        else:
+            body.append(f"{result} = value({_state(model.dim)}, 0.0, p)")
     body += [f"before = {HIGHEST} if before > {HIGHEST} else before", f"after = {HIGHEST} if after > {HIGHEST} else after",
              f"{row('BEFORE')} = before", f"{row('AFTER')} = after", f"top = {row('TOP')}",
              # written so that a score that is no number is an event as well

@@ -1,8 +1,8 @@
 """The kernel of splitting: several independent runs share the lanes, so that these are full although each run moves few paths at a time.
 
 A run proceeds by the rules of `splitting_rules`, whenever all of its paths have ended; a lane whose path has ended takes the next one, of
-whichever run.  Every path draws from a stream of its own, numbered by generation and replica within the key of its run, so that a run's bits
-depend neither on the runs beside it nor on the order in which paths end.
+whichever run.  Every path draws from a stream of its own, numbered by generation and replica within the key of its run, so that the bits
+of a run depend neither on the runs beside it nor on the order in which paths end.
 """
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SOURCES = hashlib.sha256(b"".join(file.read_bytes() for file in FILES)).hexdiges
 
 
 class Board(NamedTuple):
-    """Where all runs stand: of each replica its score, rungs and stream, of each run how many of its paths are under way, and its weight."""
+    """Where all runs stand: each replica's score, rungs and stream, and of each run how many paths are under way, and its weight."""
 
     n: Any              # replicas of a run
     top: Any            # (replica,), of all runs

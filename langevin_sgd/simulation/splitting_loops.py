@@ -9,23 +9,22 @@ Source: F. Cérou, A. Guyader, T. Lelièvre & D. Pommier, J. Chem. Phys. 134, 05
 """
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from langevin_sgd.models.arguments import Array
-from langevin_sgd.models.key import Key
-from langevin_sgd.models.region import Region
-from langevin_sgd.models.sde import SDE
+from langevin_sgd.models.region import Region, boundary
 from langevin_sgd.models.status import Status
 from langevin_sgd.simulation.assembly import Assembly
 from langevin_sgd.simulation.exits import lowest_face
 from langevin_sgd.simulation.first_passage import Columns, Run
-from langevin_sgd.simulation.schemes import Scheme
+from langevin_sgd.simulation.splitting_runs import Race
 
 ENDLESS = 2**62
-OUT, BACK = 0, 1
+LOOPS, OUT, BACK = 1, 0, 1       # where the keys of loops are spawned, beside those of runs; and of the two ways of a loop
 
 
 @dataclass(frozen=True)
@@ -57,57 +56,66 @@ class Loops:
         """The times of all loops but the first of each walker, which still remembers the start."""
         return self.durations[:, min(1, self.durations.shape[1] - 1):]
 
+    @property
+    def moved(self) -> float:
+        """By how many standard errors the last loops differ from the second ones in duration; NaN if there are fewer than three."""
+        early, late = (d[np.isfinite(d)] for d in (self.settled[:, 0], self.settled[:, -1]))
+        if self.durations.shape[1] < 3 or min(len(early), len(late)) < 2:
+            return math.nan
+        return float((late.mean() - early.mean()) / math.sqrt(early.var() / len(early) + late.var() / len(late) + 1e-300))
+
 
 @dataclass(frozen=True)
 class Walk:
-    """How walkers loop between the source and the surface."""
+    """How walkers loop between the source and the surface of a region around it."""
 
-    sde: SDE
-    source: Region
-    target: Region
+    race: Race
     around: Region
-    dt: float
-    scheme: Scheme
-    bridge: bool
-    key: Key
-    threads: int | None
-    progress: bool | None
 
-    def __call__(self, x0: Array, n_walkers: int, n_loops: int, faces_of_source: int) -> Loops:
-        """Run walkers from x0 (1, d) or (walker, d), and return what they did after so many loops."""
-        out, back = self._run(self.around), self._run(~self.source & ~self.target)
+    def __call__(self, x0: Array, n_walkers: int, n_loops: int) -> Loops:
+        """Run walkers from x0 (walker, d), and return what they did after so many loops."""
+        race = self.race
+        out, back = self._run(self.around), self._run(~race.source & ~race.target)
         inside, between = out.assembly(), back.assembly()
+        faces_of_source = sum(map(len, boundary(~race.source, race.sde.variables)))
         columns = self._stretch(out, inside, x0, n_walkers, 0, OUT)
         first, durations = columns.time, np.full((n_walkers, n_loops), np.nan)
-        failed, stopped = columns.status != Status.EXITED, columns.stopped
+        failed = columns.status != Status.EXITED
         for loop in range(n_loops):
-            hits = self._checked(columns.point, between, failed, "left `around`", "source or target")
+            if columns.stopped:
+                break
+            hits = self._checked(columns.point, x0, between, failed, "left `around`", "source or target")
             home = self._stretch(back, between, hits, n_walkers, loop + 1, BACK)
+            if home.stopped:
+                columns = home
+                break
             failed |= home.status != Status.EXITED
             arrived = home.label >= faces_of_source
             start = np.where(arrived[:, None], x0, home.point)              # the few that arrived begin anew
-            columns = self._stretch(out, inside, self._checked(start, inside, failed, "returned to `source`", "the outside of `around`"),
-                                    n_walkers, loop + 1, OUT)
+            start = self._checked(start, x0, inside, failed, "returned to `source`", "the outside of `around`")
+            columns = self._stretch(out, inside, start, n_walkers, loop + 1, OUT)
             failed |= columns.status != Status.EXITED
-            stopped = stopped or home.stopped or columns.stopped
             durations[:, loop] = np.where(arrived, np.nan, home.time + columns.time)
-        hits = self._checked(columns.point, between, failed, "left `around`", "source or target")
-        return Loops(hits, first, durations, failed, stopped)
+        if columns.stopped:
+            return Loops(columns.point, first, durations, np.ones(n_walkers, bool), columns.stopped)
+        hits = self._checked(columns.point, x0, between, failed, "left `around`", "source or target")
+        return Loops(hits, first, durations, failed, "")
 
     def _run(self, domain: Region) -> Run:
-        return Run(self.sde, domain, self.dt, ENDLESS, self.scheme, self.bridge, self.key, ENDLESS, None)
+        race = self.race
+        return Run(race.sde, domain, race.dt, ENDLESS, race.scheme, race.bridge, race.key, ENDLESS, None)
 
     def _stretch(self, run: Run, made: Assembly, x0: Array, n_walkers: int, loop: int, kind: int) -> Columns:
         """One way of all walkers, on streams of its own."""
-        own = Run(run.sde, run.domain, run.dt, run.n_steps, run.scheme, run.bridge, self.key.spawn(loop, kind), ENDLESS, None)
-        return own(np.ascontiguousarray(x0), n_walkers, 0, made=made, threads=self.threads, progress=self.progress)
+        own = replace(run, key=self.race.key.spawn(LOOPS, loop, kind))
+        return own(np.ascontiguousarray(x0), n_walkers, 0, made=made, threads=self.race.threads, progress=self.race.progress)
 
     @staticmethod
-    def _checked(x: Array, made: Assembly, failed: NDArray[np.bool_], what: str, where: str) -> Array:
-        """States that lie where the next stretch can begin."""
-        wrong = ~(lowest_face(made, x)[1] > 0.0) & ~failed
+    def _checked(x: Array, x0: Array, made: Assembly, failed: NDArray[np.bool_], what: str, where: str) -> Array:
+        """States from which the next stretch can begin; those of walkers that failed become x0."""
+        wrong = ~(lowest_face(made, np.where(failed[:, None], x0, x))[1] > 0.0) & ~failed
         if wrong.any():
             raise ValueError(f"`around` is no surface between `source` and `target`: a path that {what} at "
                              f"{np.array2string(x[int(np.argmax(wrong))], precision=6)} was in {where}. Choose it so that it holds "
                              "`source` with some distance, and nothing of `target`.")
-        return x
+        return np.where(failed[:, None], x0, x)

@@ -152,8 +152,8 @@ class Splitting:
         z = (a - b) / math.hypot(a_error, b_error) if math.isfinite(a) and math.isfinite(b) else math.nan
         if abs(z) <= APART:
             return z, f"the scores {self.score} and {other.score} agree, {abs(z):.1f} standard errors apart"
-        return z, (f"the scores {self.score} and {other.score} disagree, by {abs(z):.1f} standard errors: at least one of them misses paths, "
-                   "more likely the one with the smaller estimate; raise `n_replicas`, or find a better score")
+        return z, (f"the scores {self.score} and {other.score} disagree, by {abs(z):.1f} standard errors: at least one of them misses "
+                   "paths, more likely the one with the smaller estimate; raise `n_replicas`, or find a better score")
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -219,8 +219,8 @@ class Splitting:
         n, share = int(self.complete.sum()), self.largest_share
         if n < FEW_RUNS or not share > DOMINATES:
             return ""
-        return (f"the largest of {n} runs carries {100 * share:.0f} % of the sum: rare large runs decide, and the probability is more likely "
-                "too low; find a better score, or raise `n_replicas`")
+        return (f"the largest of {n} runs carries {100 * share:.0f} % of the sum: rare large runs decide, and the probability is more "
+                "likely too low; find a better score, or raise `n_replicas`")
 
     def _about_extinction(self) -> str:
         if not self.n_extinct:

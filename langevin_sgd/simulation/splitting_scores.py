@@ -1,7 +1,7 @@
 """What a score may be given as, and how it becomes compiled code.
 
-A score says how far a state has come on its way to the target.  Only the order of its values matters, and no score makes the estimate wrong:
-a poor one makes it noisy.  The best is the committor, the probability to reach the target first.
+A score says how far a state has come on its way to the target.  Only the order of its values matters, and no score makes the estimate
+wrong: a poor one makes it noisy.  The best is the committor, the probability to reach the target first.
 """
 from __future__ import annotations
 
@@ -122,8 +122,8 @@ def _from_table(axes: Any, values: Any, dim: int, text: str) -> Score:
     table = np.array(values, dtype=float)
     lines = [numbers("score", axis) for axis in _axes(axes, table.ndim)]
     if table.ndim != dim or table.shape != tuple(map(np.size, lines)):
-        raise ValueError(f"`score` is a table of shape {table.shape} on axes of {', '.join(str(np.size(a)) for a in lines)} points, but the "
-                         f"equation has {dim} components: one axis for each, and a value for each point.")
+        raise ValueError(f"`score` is a table of shape {table.shape} on axes of {', '.join(str(np.size(a)) for a in lines)} points, but "
+                         f"the equation has {dim} components: one axis for each, and a value for each point.")
     for axis in lines:
         if axis.ndim != 1 or len(axis) < 2 or not (np.diff(axis) > 0).all():
             raise ValueError("`score` is a table with an axis that is not two or more increasing numbers.")
