@@ -9,6 +9,7 @@ import pytest
 
 import langevin_sgd as ls
 from langevin_sgd.plots import draw_current, draw_escapes, draw_landscape, draw_level_lines, draw_occupancy, draw_paths, draw_survival
+from langevin_sgd.plots.splitting import draw_splitting
 from langevin_sgd.studies.occupancy import Occupancy
 
 
@@ -100,3 +101,15 @@ def test_arrows_point_along_the_current() -> None:
     arrows = draw_current(gen.grid, gen.probability_current()).collections[-1]
     x, y = arrows.get_offsets().T
     assert np.allclose(x * arrows.U + y * arrows.V, 0, atol=0.05) and (y * arrows.U - x * arrows.V > 0).all()
+
+
+def test_splitting_has_a_line_for_each_run_down_to_the_probability() -> None:
+    sde = ls.langevin(ls.landscapes.double_well(), temperature=0.05)
+    rare = ls.splitting(sde, -0.7, ls.Interval(high=-0.9), ls.Interval(low=0.0), dt=0.02, n_replicas=40, n_runs=5, rng=1)
+    ax = draw_splitting(rare)
+    assert len(ax.lines) == 6                           # five runs and the estimate
+    levels, weights = rare.weights(2)
+    np.testing.assert_array_equal(ax.lines[2].get_xdata(), levels)
+    np.testing.assert_array_equal(ax.lines[2].get_ydata(), weights)
+    assert ax.lines[5].get_ydata()[0] == rare.probability.value
+    assert len(drawn(ax.figure)) > 5000
