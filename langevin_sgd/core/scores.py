@@ -11,8 +11,9 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from numba import carray, float64, njit, types
+from numba import carray, njit, types
 
+from langevin_sgd.core.kernels import SOURCES
 from langevin_sgd.core.lanes import CALLED_BY_ADDRESS, CALLED_FROM_PYTHON, LANES, address_of, own_subroutines, stack_floats, wide_vectors
 from langevin_sgd.core.steps import MATRIX, POINTER, VECTOR, Function, layout
 from langevin_sgd.core.user_functions import compiled_for_lanes
@@ -110,13 +111,14 @@ def _interpolation(d: int) -> list[str]:
 
 @functools.cache
 def scores_kernel(d: int) -> Any:
-    """Compile ``run(x, p, table, score, out)``: the scores of states x (n, d), by the very code that the paths are judged by."""
+    """Compile, or load from the cache, ``run(x, p, table, score, out)``: the scores of states x (n, d), by the very code that the paths are judged by."""
     X, Y, END = (layout(d)[name] for name in ("X", "Y", "END"))
     TOP, AFTER, rows = (score_layout(d)[name] for name in ("TOP", "AFTER", "rows"))
-    size = rows * LANES
+    size, version = rows * LANES, SOURCES
 
-    @njit(types.void(MATRIX, VECTOR, VECTOR, SCORE, types.Array(float64, 1, "C")), nogil=True, **CALLED_FROM_PYTHON)
+    @njit(types.void(MATRIX, VECTOR, VECTOR, SCORE, VECTOR), nogil=True, cache=True, **CALLED_FROM_PYTHON)
     def run(x: Any, p: Any, table: Any, score: Any, out: Any) -> None:
+        version                                         # noqa: B018, only to be part of the cache's key
         pointer, p_at, table_at = stack_floats(size), address_of(p), address_of(table)
         S = carray(pointer, (rows, LANES))
         for first in range(0, len(x), LANES):

@@ -190,13 +190,15 @@ class _Arrivals:
     @classmethod
     def of(cls, race: Race, made: Assembly, keys: NDArray[np.uint64], sheets: Sheets) -> _Arrivals:
         ahead = replace(made, walls=made.walls[race.walls_of_source:])
-        times, diverged = np.full(len(keys), np.nan), np.zeros(len(keys), bool)
-        points: list[Array] = [np.empty((0, race.sde.dim))]
-        for j in np.flatnonzero(sheets.arrived.any(axis=1)):
-            here = np.flatnonzero(sheets.arrived[j])
-            t = (sheets.reached[j, here] - 1) * race.dt
-            draws = uniforms(*keys[j], sheets.paths[j, here].astype(np.uint64), EXIT, uniforms_needed(ahead, bridge=race.bridge))
-            exits = place_exits(ahead, sheets.before[j, here], sheets.after[j, here], t, race.dt, draws, bridge=race.bridge)
-            times[j], diverged[j] = (t + exits.fraction * race.dt).mean(), exits.diverged.any()
-            points.append(exits.point)
-        return cls(times, np.concatenate(points), diverged)
+        run, replica = np.nonzero(sheets.arrived)
+        count, paths = np.bincount(run, minlength=len(keys)), sheets.paths[run, replica].astype(np.uint64)
+        edges = np.concatenate([[0], np.cumsum(count)])
+        needed = uniforms_needed(ahead, bridge=race.bridge)
+        draws = [uniforms(*keys[j], paths[edges[j]:edges[j + 1]], EXIT, needed) for j in range(len(keys))]
+        t = (sheets.reached[run, replica] - 1) * race.dt
+        exits = place_exits(ahead, sheets.before[run, replica], sheets.after[run, replica], t, race.dt, np.concatenate(draws),
+                            bridge=race.bridge)
+        times, diverged = t + exits.fraction * race.dt, np.zeros(len(keys), bool)
+        diverged[run[exits.diverged]] = True
+        means = [times[edges[j]:edges[j + 1]].mean() if count[j] else np.nan for j in range(len(keys))]
+        return cls(np.array(means), exits.point, diverged)

@@ -20,8 +20,17 @@ import numpy as np
 from check import Check, main, save
 
 import langevin_sgd as ls
-from tests.core.splitting_walks import AT_THE_LEVEL, EXACTLY_K, OWN_LEVEL, SAME_NOISE, WRONG
-from tests.core.splitting_walks import exact_in_the_plane, exact_on_the_line, in_the_plane, on_the_line
+from tests.core.splitting_walks import (
+    AT_THE_LEVEL,
+    EXACTLY_K,
+    OWN_LEVEL,
+    SAME_NOISE,
+    WRONG,
+    exact_in_the_plane,
+    exact_on_the_line,
+    in_the_plane,
+    on_the_line,
+)
 
 KEY = 20261121
 REPLICAS = 50
@@ -76,7 +85,8 @@ def _time(name: str, rare: ls.Splitting, exact: float, of_the_step: float = OF_T
     """The logarithm of a time; the interval is one of Student's t, whose 97.5 % point is 2.04 for 32 runs."""
     tau = rare.mean_time
     error = (math.log(tau.high) - math.log(tau.low)) / (2 * 2.04)
-    return Check(name=f"{name} ({tau.value:.3g}): ln τ", value=tau.log_value, reference=math.log(exact), error=math.hypot(error, of_the_step))
+    return Check(name=f"{name} ({tau.value:.3g}): ln τ", value=tau.log_value, reference=math.log(exact),
+                 error=math.hypot(error, of_the_step))
 
 
 def _times() -> Iterator[Check]:
