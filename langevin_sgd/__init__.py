@@ -11,6 +11,8 @@ from langevin_sgd.simulation.first_passage import first_passage
 from langevin_sgd.simulation.passage_times import FirstPassage
 from langevin_sgd.simulation.quasi_stationary import QuasiStationary
 from langevin_sgd.simulation.schemes import EulerMaruyama, Milstein
+from langevin_sgd.simulation.splitting import splitting
+from langevin_sgd.simulation.splitting_result import Splitting
 from langevin_sgd.simulation.trajectories import Trajectories, simulate
 from langevin_sgd.studies.escape import Escape, EscapeReport, escape
 from langevin_sgd.theory import exact
@@ -25,7 +27,7 @@ from langevin_sgd.theory.quasipotential import quasipotential
 
 __all__ = [
     "SDE", "Agreement", "Ball", "Box", "Chain", "CriticalPoint", "Escape", "EscapeReport", "Estimate", "EulerMaruyama", "FirstPassage",
-    "FokkerPlanck", "Grid", "HalfSpace", "Interval", "Key", "Landscape", "Milstein", "Prediction", "QuasiStationary", "Region", "Status",
-    "Sublevel", "Trajectories", "Where", "compose", "decompose", "escape", "exact", "first_passage", "landscapes", "langevin", "linear",
-    "minimum_action_path", "noise", "plots", "predict", "quasipotential", "sgd", "simulate", "systems", "theory",
+    "FokkerPlanck", "Grid", "HalfSpace", "Interval", "Key", "Landscape", "Milstein", "Prediction", "QuasiStationary", "Region", "Splitting",
+    "Status", "Sublevel", "Trajectories", "Where", "compose", "decompose", "escape", "exact", "first_passage", "landscapes", "langevin",
+    "linear", "minimum_action_path", "noise", "plots", "predict", "quasipotential", "sgd", "simulate", "splitting", "systems", "theory",
 ]

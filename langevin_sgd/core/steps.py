@@ -76,6 +76,8 @@ class StepModel:
         Also count paths that were outside between two steps, by the law of the Brownian bridge.
     folds
         Reflecting ends (one dimension only).
+    first_of_target
+        For splitting: the walls from this one on lead into the target, those before it back into the source.  None: nobody asks.
     """
 
     dim: int
@@ -87,6 +89,7 @@ class StepModel:
     walls: tuple[Wall, ...] | None = None
     bridge: bool = False
     folds: tuple[Fold, ...] = ()
+    first_of_target: int | None = None
 
 
 def layout(d: int) -> dict[str, int]:
@@ -98,6 +101,7 @@ def layout(d: int) -> dict[str, int]:
             "END": 4 * d + 1,   # 0 while running, n when the path has left in step n
             "A": 4 * d + 2,     # probability that the path, seen at its steps only, stayed inside between them
             "V": 4 * d + 3,     # one uniform number per path: it has left when A < V
+            "SIDE": 4 * d + 4,  # beyond the rows of most kernels: where a path has left, 1 for the target and 0 for the source
             "rows": 4 * d + 4}
 
 
@@ -129,6 +133,9 @@ def step_source(model: StepModel) -> str:
     else:
         load = [f"n = {_row(model, 'N')}", *clock, *load, *(f"y{k} = {_row(model, 'Y', k)}" for k in each), f"left = {_row(model, 'END')}",
                 "live0 = (n < end) & (left == 0.0)"]
+        if model.first_of_target is not None:
+            load.append(f"side = {_row(model, 'SIDE')}")
+            store.append(f"{_row(model, 'SIDE')} = side")
         store += [f"{_row(model, 'N')} = n + 2.0", f"{_row(model, 'END')} = left", *(f"{_row(model, 'Y', k)} = y{k}" for k in each)]
         if model.bridge:
             load += [*_levels(model, "inside", "x", "t0"), f"a, uniform = {_row(model, 'A')}, {_row(model, 'V')}"]
@@ -161,6 +168,8 @@ def _half(model: StepModel, half: int) -> list[str]:
     lines.append("stays = " + (" & ".join(f"(after{j} > 0.0)" for j in range(len(model.walls))) or "True"))
     if model.bridge and model.walls:
         lines += _bridge(model, t)
+    if model.first_of_target is not None:
+        lines += _side(model, model.first_of_target, half)
     lines += [f"y{k} = x{k} if live{half} else y{k}" for k in each]
     lines += [f"x{k} = u{k} if live{half} else x{k}" for k in each]
     lines.append(f"left = n + {half + 1}.0 if live{half} & (not stays) else left")
@@ -228,11 +237,27 @@ def _bridge(model: StepModel, t: str) -> list[str]:
     """
     lines = ["q = 0.0"]
     for j, wall in enumerate(model.walls or ()):
+        lines += ["back = q"] if j == model.first_of_target else []
         lines += _wall_gradient(model, j, wall, t)
         # The quotient is often a constant, and then leaves the loop.
         lines += [f"v = {_level_variance(model)}", f"q = q + exp2_below_zero(inside{j} * after{j} * ({MINUS_TWO_IN_BITS!r} / (v * h)))",
                   f"inside{j} = after{j}"]
-    return [*lines, "a = a - a * q", "stays = stays & (a >= uniform)"]
+    return [*lines, *(["ahead = a * (q - back)"] if model.first_of_target is not None else []), "a = a - a * q",
+            "stays = stays & (a >= uniform)"]
+
+
+def _side(model: StepModel, first: int, half: int) -> list[str]:
+    """The lines that tell the target from the source: by where the path is seen to be, else drawn in proportion to the probabilities.
+
+    A path that has left unseen did so because a, which has fallen by (back + ahead), passed below its uniform number: given that, the
+    number is uniform over the fall, and serves once more.  A level that is no number makes the side no number.
+    """
+    walls = range(len(model.walls or ()))
+    seen = [" | ".join(f"(after{j} <= 0.0)" for j in part) for part in (walls[:first], walls[first:])]
+    unseen = "(uniform - a < ahead)" if model.bridge else "False"
+    numbers = " + ".join(f"(after{j} - after{j})" for j in walls)
+    return [f"there = 1.0 if ({seen[1]}) | ((not ({seen[0]})) & {unseen}) else 0.0",
+            f"side = there + ({numbers}) if live{half} & (not stays) else side"]
 
 
 def _wall_gradient(model: StepModel, j: int, wall: Wall, t: str) -> list[str]:

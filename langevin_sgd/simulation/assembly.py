@@ -72,7 +72,8 @@ def check_ingredients(sde: Any, scheme: Any, executor: Any, *domain: Any) -> Non
             raise ValueError(f"`domain` is {region!r}, but must be a region such as ls.Interval(low, high) or ls.Ball(center, radius).")
 
 
-def assemble(sde: SDE, scheme: Scheme, region: Region | None = None, *, bridge: bool = False) -> Assembly:
+def assemble(sde: SDE, scheme: Scheme, region: Region | None = None, *, bridge: bool = False,
+             first_of_target: int | None = None) -> Assembly:
     """Compile the step of an equation, or take it from those compiled before."""
     _check_size(sde)
     walls = boundary(region, sde.variables) if region is not None else ()
@@ -91,7 +92,7 @@ def assemble(sde: SDE, scheme: Scheme, region: Region | None = None, *, bridge: 
         dim=sde.dim, n_parameters=len(names), drift=sde.ito_drift_field.scalar(names), noise=c.field.scalar(names),
         form=FORMS[c.structure], slope=slope.scalar(names) if slope else None, bridge=bridge and bool(walls),
         walls=tuple(_compiled(wall, names) for wall in walls) if region is not None else None,
-        folds=tuple(Fold(names.index(f"region.fold[{k}]"), fold.sign) for k, fold in enumerate(folds)))
+        folds=tuple(Fold(names.index(f"region.fold[{k}]"), fold.sign) for k, fold in enumerate(folds)), first_of_target=first_of_target)
     b = _root(np.asarray(c.matrix)) if c.structure is Structure.MODULATED else np.empty((0, 0))
     return Assembly(sde, walls, folds, compile_step(model), values, np.array([values[n] for n in names]), b)
 

@@ -14,6 +14,11 @@ from tests.core.kernel_runs import horizon, nothing, passage, plain
 
 HIGH = Wall((lambda x, t, p: p[1] - x,), (lambda x, t, p: -1.0,))
 
+LOAD_SPLITTING = """
+from langevin_sgd.core.splitting_kernel import splitting_kernel
+print(sum(splitting_kernel(1).stats.cache_hits.values()))
+"""
+
 LOAD = """
 from langevin_sgd.core.kernels import horizon_kernel, passage_kernel
 from langevin_sgd.core.streams import uniforms
@@ -40,6 +45,13 @@ def test_a_second_process_loads_every_kernel_and_writes_nothing(tmp_path: Path):
     assert len(files) >= 3
     assert run() == [1, 1, 1]
     assert {f: f.stat().st_mtime_ns for f in tmp_path.rglob("*") if f.is_file()} == files
+
+
+def test_the_kernel_of_splitting_comes_from_the_cache():
+    """From that of the package, where other tests or the first of these two processes put it: it takes seconds to compile."""
+    seen = [subprocess.run([sys.executable, "-c", LOAD_SPLITTING], env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+                           capture_output=True, text=True, check=True).stdout.strip() for _ in range(2)]
+    assert seen[1] == "1"
 
 
 def test_steps_of_a_fixed_horizon_are_counted_exactly():

@@ -21,6 +21,7 @@ from langevin_sgd.plots import (
     draw_transitions,
 )
 from langevin_sgd.plots.fields import _resampled
+from langevin_sgd.plots.splitting import draw_splitting
 from langevin_sgd.studies.occupancy import Occupancy
 
 
@@ -158,3 +159,15 @@ def test_streamlines_and_potential_on_cells_of_different_size() -> None:
     x = np.linspace(-2.5, 2.5, 40)
     across, up = np.meshgrid(*gen.grid.centres, indexing="ij")
     assert np.allclose(_resampled(gen.grid.centres, 2 * across - up, x, x / 2), 2 * x[:, None] - x / 2)
+
+
+def test_splitting_has_a_line_for_each_run_down_to_the_probability() -> None:
+    sde = ls.langevin(ls.landscapes.double_well(), temperature=0.05)
+    rare = ls.splitting(sde, -0.7, ls.Interval(high=-0.9), ls.Interval(low=0.0), dt=0.02, n_replicas=40, n_runs=5, rng=1)
+    ax = draw_splitting(rare)
+    assert len(ax.lines) == 6                           # five runs and the estimate
+    levels, weights = rare.weights(2)
+    np.testing.assert_array_equal(ax.lines[2].get_xdata(), levels)
+    np.testing.assert_array_equal(ax.lines[2].get_ydata(), weights)
+    assert ax.lines[5].get_ydata()[0] == rare.probability.value
+    assert len(drawn(ax.figure)) > 5000
