@@ -15,6 +15,7 @@ from langevin_sgd.simulation.splitting import splitting
 from langevin_sgd.simulation.splitting_result import Splitting
 from langevin_sgd.simulation.trajectories import Trajectories, simulate
 from langevin_sgd.studies.escape import Escape, EscapeReport, escape
+from langevin_sgd.studies.mean_passage_time import mean_passage_time
 from langevin_sgd.theory import exact
 from langevin_sgd.theory.action import minimum_action_path
 from langevin_sgd.theory.chain import Chain
@@ -29,5 +30,6 @@ __all__ = [
     "SDE", "Agreement", "Ball", "Box", "Chain", "CriticalPoint", "Escape", "EscapeReport", "Estimate", "EulerMaruyama", "FirstPassage",
     "FokkerPlanck", "Grid", "HalfSpace", "Interval", "Key", "Landscape", "Milstein", "Prediction", "QuasiStationary", "Region", "Splitting",
     "Status", "Sublevel", "Trajectories", "Where", "compose", "decompose", "escape", "exact", "first_passage", "landscapes", "langevin",
-    "linear", "minimum_action_path", "noise", "plots", "predict", "quasipotential", "sgd", "simulate", "splitting", "systems", "theory",
+    "linear", "mean_passage_time", "minimum_action_path", "noise", "plots", "predict", "quasipotential", "sgd", "simulate", "splitting",
+    "systems", "theory",
 ]
