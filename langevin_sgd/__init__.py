@@ -13,6 +13,7 @@ from langevin_sgd.simulation.schemes import EulerMaruyama, Milstein
 from langevin_sgd.simulation.splitting import splitting
 from langevin_sgd.simulation.splitting_result import Splitting
 from langevin_sgd.simulation.trajectories import Trajectories, simulate
+from langevin_sgd.simulation.weighted_ensemble import WeightedEnsemble, weighted_ensemble
 from langevin_sgd.studies.escape import Escape, EscapeReport, escape
 from langevin_sgd.theory import exact
 from langevin_sgd.theory.action import minimum_action_path
@@ -25,6 +26,7 @@ from langevin_sgd.theory.quasipotential import quasipotential
 __all__ = [
     "SDE", "Ball", "Box", "Chain", "CriticalPoint", "Escape", "EscapeReport", "Estimate", "EulerMaruyama", "FirstPassage", "FokkerPlanck",
     "Grid", "HalfSpace", "Interval", "Key", "Landscape", "Milstein", "Prediction", "Region", "Splitting", "Status", "Sublevel",
-    "Trajectories", "Where", "escape", "exact", "first_passage", "landscapes", "langevin", "linear", "minimum_action_path", "noise",
-    "plots", "predict", "quasipotential", "sgd", "simulate", "splitting", "systems", "theory",
+    "Trajectories", "WeightedEnsemble", "Where", "escape", "exact", "first_passage", "landscapes", "langevin", "linear",
+    "minimum_action_path", "noise", "plots", "predict", "quasipotential", "sgd", "simulate", "splitting", "systems", "theory",
+    "weighted_ensemble",
 ]

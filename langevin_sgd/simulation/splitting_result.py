@@ -246,7 +246,7 @@ class Splitting:
 
     def __repr__(self) -> str:
         cut = f", stopped by {self.stopped}" if self.stopped else ""
-        share = f", the largest carries {100 * self.largest_share:.0f} %" if self.n_runs > 1 else ""
+        share = f", the largest carries {100 * self.largest_share:.0f} %" if self.largest_share == self.largest_share else ""
         told = "".join(f"\n  note: {text}" for text in self.warnings)
         return (f"Splitting({int(self.complete.sum())} of {self.n_runs} runs, each of {self.n_replicas} replicas, of which at least "
                 f"{self.n_kill} are killed at a time{share}; score {self.score}, dt = {self.dt:g}, {self.monitoring}, "
