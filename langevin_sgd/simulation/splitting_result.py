@@ -134,8 +134,6 @@ class Splitting:
         if self.around is None:
             raise ValueError("paths were launched outside `source`, so that there are no loops to be timed; for a mean time give an `x0` "
                              "inside `source`, and `around`, a region around it.")
-        if self.sde.depends_on_time:
-            raise ValueError("the equation depends on the time t, so that no loop is like another and there is no one mean time.")
         return self._estimate("mean passage time", log_of_mean_time, confidence, math.inf)
 
     def weights(self, run: int) -> tuple[Array, Array]:

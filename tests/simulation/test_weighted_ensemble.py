@@ -66,7 +66,7 @@ def test_bins_divide_the_range_evenly():
 @pytest.mark.law
 def test_the_flux_is_that_of_the_chain():
     """406.0 at dt = 0.05, in 32 runs to 2 %: within 4 standard errors; the equation has 361.9."""
-    found = ls.weighted_ensemble(WELL, -1.0, TARGET, dt=0.05, interval=0.1, t_max=40.0, monitoring="discrete", n_walkers=200, n_bins=25,
+    found = ls.weighted_ensemble(WELL, -1.0, TARGET, dt=0.05, interval=0.1, t_max=40.0, monitoring="discrete", n_walkers=150, n_bins=25,
                                  n_runs=32, rng=5)
     exact = ls.Chain(WELL, 0.05).mean_passage_time(-1.0, ls.Interval(high=0.0)).value
     error = (math.log(found.mean_time.high) - math.log(found.mean_time.low)) / (2 * 2.04)
@@ -100,8 +100,8 @@ def test_what_is_not_steady_is_told():
     rising = dataclasses.replace(found, flux=np.linspace(0, 1, 40) + 0.01 * np.random.default_rng(1).random((6, 40)))
     assert rising.drift_of_flux > 10
     assert any("perhaps not yet steady; raise `t_max`" in w for w in rising.warnings)
-    noisy = dataclasses.replace(found, flux=np.where(np.arange(40) < 20, 0.0, np.random.default_rng(1).random((6, 40))**40))
-    assert noisy.drift_of_flux < 4
+    noisy = dataclasses.replace(found, flux=np.outer([1.0, 0, 0, 0, 0, 0], np.arange(40) >= 20))
+    assert noisy.drift_of_flux == pytest.approx(1.0)                    # one run alone decides, and there is no telling by its spread
     assert any("was 0 of it" in w for w in noisy.warnings)
     dry = dataclasses.replace(found, flux=np.zeros((6, 40)))
     assert any("nothing arrived" in w for w in dry.warnings)
