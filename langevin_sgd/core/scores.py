@@ -111,7 +111,7 @@ def _interpolation(d: int) -> list[str]:
 
 @functools.cache
 def scores_kernel(d: int) -> Any:
-    """Compile, or load from the cache, ``run(x, p, table, score, out)``: the scores of states x (n, d), by the very code that the paths are judged by."""
+    """Compile, or load from the cache, ``run(x, p, table, score, out)``: the scores of states x (n, d), by the code that judges paths."""
     X, Y, END = (layout(d)[name] for name in ("X", "Y", "END"))
     TOP, AFTER, rows = (score_layout(d)[name] for name in ("TOP", "AFTER", "rows"))
     size, version = rows * LANES, SOURCES

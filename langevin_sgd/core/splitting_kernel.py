@@ -24,7 +24,7 @@ from langevin_sgd.core.streams import start_lane, uniform
 
 FINISHED, UNFINISHED, TOO_MANY_RUNGS = 0, 255, 4        # how a run ended, beside DIVERGED
 RUNGS = 64              # room for so many on each ladder, which doubles when one is full, ...
-MOST_RUNGS = 2**15      # ... up to here: a score that climbs in so many small steps fills the memory
+MOST_RUNGS = 2**14      # ... up to here: a score that climbs in so many small steps fills the memory
 POLL = 64               # calls of the step between looks at the stop word
 BRIDGE, CHOICE = 0, 1   # the uniform numbers of a path: against its bridge, and whom it copies
 LAST = 2.0**62          # the step that no path reaches
@@ -81,11 +81,11 @@ def set_up(board: Board, ladder: Any, x0: Any, scores: Any, first: int) -> None:
 
 
 @njit(**CALLED_FROM_PYTHON)
-def doubled(ladder: Any) -> Any:
-    """Return the ladders with room for twice as many rungs."""
+def doubled(ladder: Any, count: Any) -> Any:
+    """Return the ladders with room for twice as many rungs; memory that no rung has reached stays untouched."""
     wider = np.empty((ladder.shape[0], 2 * ladder.shape[1], ladder.shape[2]))
     for q in range(ladder.shape[0]):
-        for m in range(ladder.shape[1]):
+        for m in range(count[q]):
             for c in range(ladder.shape[2]):
                 wider[q, m, c] = ladder[q, m, c]
     return wider
@@ -207,7 +207,7 @@ def splitting_kernel(d: int) -> Any:
                     if height > top[q]:
                         m = count[q]
                         if m == ladder.shape[1]:
-                            ladder = doubled(ladder)
+                            ladder = doubled(ladder, count)
                         ladder[q, m, HEIGHT], ladder[q, m, WHEN] = height, when - 1.0 + part
                         for j in range(d):
                             ladder[q, m, STATE + j] = S[row + j, i]

@@ -78,7 +78,10 @@ def splitting(sde: SDE, x0: ArrayLike, source: Region, target: Region, score: An
     -----
     C.-E. Bréhier et al., Ann. Appl. Probab. 26, 3559 (2016): the probability is unbiased at a given dt, for any score, any number of
     replicas and any k.  The interval is Student's on the log scale, over runs; where it is wide, or a run dominates, the estimate is more
-    likely too low than too high.
+    likely too low than too high.  It holds what chance does, not the error of the step, which is of order dt: halve dt to see it.
+
+    With `around`, walkers reach its surface by direct simulation: choose it where they come every few relaxation times.  Hill's relation
+    is in `splitting_loops`.
 
     Examples
     --------
@@ -87,7 +90,7 @@ def splitting(sde: SDE, x0: ArrayLike, source: Region, target: Region, score: An
     >>> well, top = ls.Interval(high=-0.9), ls.Interval(low=0.0)
     >>> rare = ls.splitting(sde, -1.0, well, top, dt=0.01, around=ls.Interval(high=-0.75), rng=1)
     >>> rare.mean_time
-    5.2...e+04 [...] (95 %, splitting, 32 runs of 256, Itô, dt = 0.01)
+    54541 [...] (95 %, splitting, 32 runs of 256, Itô, dt = 0.01)
     """
     check_ingredients(sde, scheme, None, source, target, *([around] if around is not None else []))
     one_of("monitoring", monitoring, ("continuous", "discrete"))
@@ -123,6 +126,8 @@ def _walk(race: Race, x0: Array, around: Region | None) -> Walk | None:
     if not (_level_of_source(race, made, x0) <= 0).all():
         raise ValueError("`x0` has states inside `target`, or some inside `source` and some outside; start between the two, or inside "
                          "`source` with all of them.")
+    if race.sde.depends_on_time:
+        raise ValueError("the equation depends on the time t, so that no loop about `source` is like another; start outside of it.")
     if around is None:
         raise ValueError(f"`x0`, {shown(x0[0])}, lies inside `source`: paths are then launched from a surface around it; give "
                          "`around`, a region that holds `source` with some distance, or an `x0` outside.")

@@ -134,8 +134,6 @@ class Splitting:
         if self.around is None:
             raise ValueError("paths were launched outside `source`, so that there are no loops to be timed; for a mean time give an `x0` "
                              "inside `source`, and `around`, a region around it.")
-        if self.sde.depends_on_time:
-            raise ValueError("the equation depends on the time t, so that no loop is like another and there is no one mean time.")
         return self._estimate("mean passage time", log_of_mean_time, confidence, math.inf)
 
     def weights(self, run: int) -> tuple[Array, Array]:
@@ -246,7 +244,7 @@ class Splitting:
 
     def __repr__(self) -> str:
         cut = f", stopped by {self.stopped}" if self.stopped else ""
-        share = f", the largest carries {100 * self.largest_share:.0f} %" if self.n_runs > 1 else ""
+        share = f", the largest carries {100 * self.largest_share:.0f} %" if self.largest_share == self.largest_share else ""
         told = "".join(f"\n  note: {text}" for text in self.warnings)
         return (f"Splitting({int(self.complete.sum())} of {self.n_runs} runs, each of {self.n_replicas} replicas, of which at least "
                 f"{self.n_kill} are killed at a time{share}; score {self.score}, dt = {self.dt:g}, {self.monitoring}, "

@@ -37,18 +37,17 @@ def test_the_chain_at_a_coarse_step_is_hit_without_bias(k):
     assert z_of_mean(rare.runs, 1.25 * exact) < -8                              # the control
 
 
-def test_two_thousand_runs_see_the_chain_and_not_the_equation():
-    """To 0.6 %."""
-    rare = ls.splitting(WELL, -0.7, SOURCE, TARGET, dt=0.05, monitoring="discrete", n_replicas=64, n_runs=2000, rng=4)
+def test_a_thousand_runs_see_the_chain_and_not_the_equation():
+    """To 0.9 %."""
+    rare = ls.splitting(WELL, -0.7, SOURCE, TARGET, dt=0.05, monitoring="discrete", n_replicas=64, n_runs=1000, rng=4)
     assert abs(z_of_mean(rare.runs, ls.Chain(WELL, 0.05).splitting_probability(-0.7, BETWEEN).value)) < 3.5
-    assert z_of_mean(rare.runs, ls.exact.splitting_probability(WELL, -0.7, BETWEEN).value) < -8
+    assert z_of_mean(rare.runs, ls.exact.splitting_probability(WELL, -0.7, BETWEEN).value) < -5
 
 
-@pytest.mark.parametrize("score", ["-x", "0", "sin(20*x)", lambda x: math.floor(10 * x), (np.linspace(-1, 0, 9), np.linspace(0, 1, 9)**3)],
-                         ids=["backwards", "constant", "in and out", "in steps", "table"])
+@pytest.mark.parametrize("score", ["-x", "sin(20*x)", lambda x: math.floor(10 * x)], ids=["backwards", "in and out", "in steps"])
 def test_no_score_makes_it_biased(score):
-    """The worst: backwards and constant scores, whose runs die out or gain nothing; ties between all; 2000 runs, 1 to 2 %."""
-    rare = ls.splitting(WELL, -0.7, SOURCE, TARGET, score, dt=0.05, monitoring="discrete", n_replicas=64, n_runs=2000, rng=5)
+    """The worst: a backward score, by which a third of the runs die out; ties between all; 1000 runs, 2 to 3 %."""
+    rare = ls.splitting(WELL, -0.7, SOURCE, TARGET, score, dt=0.05, monitoring="discrete", n_replicas=64, n_runs=1000, rng=5)
     assert abs(z_of_mean(rare.runs, ls.Chain(WELL, 0.05).splitting_probability(-0.7, BETWEEN).value)) < 3.5
 
 
@@ -62,7 +61,7 @@ def test_hills_relation_holds_for_the_chain(around):
 
 # ---------------------------------------------------------------------------------------------------------- the equation
 
-@pytest.mark.parametrize("interpretation", ["ito", "stratonovich", "klimontovich"])
+@pytest.mark.parametrize("interpretation", ["ito", "klimontovich"])
 def test_state_dependent_noise_in_each_convention(interpretation):
     """D = 0.05 (1 + x²): conventions differ by 20 % and more; to 2 %, and 1 % for the step."""
     sde = ls.SDE("x - x**3", ls.noise.Expression("1 + x**2"), 0.1, interpretation=interpretation)
@@ -93,7 +92,7 @@ def test_each_copy_has_a_bridge_of_its_own():
     assert abs(z_of_mean(rare.runs, 0.1 / 6)) < 4
 
 
-@pytest.mark.parametrize("score", [None, "x + y/2", "x*x + y*y"], ids=["nearness", "one direction", "radius"])
+@pytest.mark.parametrize("score", [None, "x + y/2"], ids=["nearness", "one direction"])
 def test_rotation_in_the_plane(score):
     """From a circle of 0.6 to one of 2.2 before 0.5: circulation changes nothing, and the radius is an equation by itself.
 
@@ -130,10 +129,10 @@ def test_a_copy_goes_on_at_the_time_of_its_branch():
     assert abs(anew - share.mean()) > 8 * error                                 # the control: from 0.4 with a new clock
 
 
-EXACT = {0.05: 361.903759501, 0.025: 51050.7025086, 0.0125: 1.09932219669e9, 0.01: 1.62478771569e11}
+EXACT = {0.05: 361.903759501, 0.025: 51050.7025086, 0.01: 1.62478771569e11}
 
 
-@pytest.mark.parametrize("temperature", [0.05, 0.025, 0.0125, 0.01])
+@pytest.mark.parametrize("temperature", [0.05, 0.025, 0.01])
 def test_mean_times_from_hundreds_to_1e11(temperature):
     """The quartic well, −1 → 0, with a tabulated committor as score; 32 runs of 256: 3 to 6 %, and 2 % for the step of 0.01."""
     sde = WELL.replace(temperature=temperature)

@@ -215,10 +215,9 @@ def test_the_default_score_is_doubted_in_the_plane():
     assert not any("nearness" in w for w in named.warnings)
 
 
-def test_a_mean_time_needs_an_equation_without_a_clock():
-    rare = ls.splitting(ls.SDE("x - x**3 + 0*cos(t) + 0.01*sin(t)", ls.noise.Constant(0.1)), -1.0, SOURCE, TARGET, around=AROUND, **SMALL)
-    with pytest.raises(ValueError, match="depends on the time t, so that no loop is like another"):
-        _ = rare.mean_time
+def test_loops_need_an_equation_without_a_clock():
+    with pytest.raises(ValueError, match="depends on the time t, so that no loop about `source` is like another; start outside of it"):
+        ls.splitting(ls.SDE("x - x**3 + sin(t)", ls.noise.Constant(0.1)), -1.0, SOURCE, TARGET, around=AROUND, **SMALL)
 
 
 # ------------------------------------------------------------------------------------------------------- budgets and faults
@@ -240,6 +239,17 @@ def test_paths_that_blow_up_are_no_arrivals():
         rare = ls.splitting(ls.SDE("x - x**3", ls.noise.Constant(1.0)), -20.0, ls.Interval(high=-30.0), TARGET, **{**SMALL, "dt": 0.01})
     assert not rare.complete.any()
     assert math.isnan(rare.probability.value)
+
+
+def test_a_score_that_climbs_in_endless_small_steps_is_refused():
+    """Almost without noise, 40 000 steps of 1e-4: every one is a new record."""
+    sde = ls.SDE("1", ls.noise.Constant(1e-12))
+    with pytest.raises(ValueError, match="`score`, nearness to the target, climbs in too many small steps to be kept, more than 16384"):
+        ls.splitting(sde, 0.0, ls.Interval(high=-1.0), ls.Interval(low=4.0), **{**SMALL, "dt": 1e-4, "n_replicas": 4, "n_runs": 2})
+    rare = ls.splitting(sde, 0.0, ls.Interval(high=-1.0), ls.Interval(low=4.0), lambda x: math.floor(100 * x),
+                        **{**SMALL, "dt": 1e-4, "n_replicas": 4, "n_runs": 2})
+    assert (rare.runs == 1.0).all()
+    np.testing.assert_allclose(rare.reactive_times, 4.0, atol=1e-3)
 
 
 def test_a_drift_that_is_no_number_is_no_return():

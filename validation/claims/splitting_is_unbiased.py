@@ -81,7 +81,7 @@ def _chain() -> Iterator[Check]:
     yield _time("mean time of the chain at dt = 0.05", rare, ls.Chain(WELL, 0.05).mean_passage_time(-1.0, ls.Interval(high=0.0)).value, 0.0)
 
 
-def _time(name: str, rare: ls.Splitting, exact: float, of_the_step: float = OF_THE_STEP) -> Check:
+def _time(name: str, rare: ls.Splitting | ls.WeightedEnsemble, exact: float, of_the_step: float = OF_THE_STEP) -> Check:
     """The logarithm of a time; the interval is one of Student's t, whose 97.5 % point is 2.04 for 32 runs."""
     tau = rare.mean_time
     error = (math.log(tau.high) - math.log(tau.low)) / (2 * 2.04)
@@ -101,6 +101,12 @@ def _times() -> Iterator[Check]:
         yield _time(f"quartic well, T = {temperature}, ± {100 * rare.mean_time.relative_error:.0f} % in {spent:.1f} s", rare, exact)
         drawn.append((temperature, rare, exact))
     _draw(drawn)
+    for temperature, t_max in ((0.05, 30.0), (0.025, 40.0), (0.0125, 60.0)):
+        sde = WELL.replace(temperature=temperature)
+        found = ls.weighted_ensemble(sde, -1.0, TARGET, dt=0.01, interval=0.1, t_max=t_max, rng=KEY)
+        yield _time(f"weighted ensemble, T = {temperature}", found, ls.exact.mean_passage_time(sde, -1.0, ls.Interval(high=0.0)).value)
+    hasty = ls.weighted_ensemble(sde, -1.0, TARGET, dt=0.01, interval=0.1, t_max=3.0, rng=KEY)
+    yield Check(name="weighted ensemble, too short a run: what it tells", value=len(hasty.warnings), reference=1, error=0.5)
 
 
 def _in_the_plane() -> Iterator[Check]:
