@@ -4,10 +4,11 @@ from langevin_sgd.plots.decomposition import draw_decomposition, draw_potential_
 from langevin_sgd.plots.ensembles import draw_paths, draw_survival
 from langevin_sgd.plots.escape import draw_comparison, draw_escapes, draw_occupancy
 from langevin_sgd.plots.fields import draw_current, draw_landscape, draw_level_lines, draw_potential, draw_streamlines, draw_transitions
+from langevin_sgd.plots.methods import draw_methods
 from langevin_sgd.plots.splitting import draw_splitting
 
 __all__ = [
     "draw_action", "draw_comparison", "draw_current", "draw_decomposition", "draw_escapes", "draw_landscape", "draw_level_lines",
-    "draw_occupancy", "draw_path", "draw_paths", "draw_potential", "draw_potential_and_loss", "draw_splitting", "draw_streamlines",
-    "draw_survival", "draw_transitions", "draw_work",
+    "draw_methods", "draw_occupancy", "draw_path", "draw_paths", "draw_potential", "draw_potential_and_loss", "draw_splitting",
+    "draw_streamlines", "draw_survival", "draw_transitions", "draw_work",
 ]

@@ -13,6 +13,7 @@ from langevin_sgd.plots import (
     draw_escapes,
     draw_landscape,
     draw_level_lines,
+    draw_methods,
     draw_occupancy,
     draw_paths,
     draw_potential,
@@ -171,3 +172,16 @@ def test_splitting_has_a_line_for_each_run_down_to_the_probability() -> None:
     np.testing.assert_array_equal(ax.lines[2].get_ydata(), weights)
     assert ax.lines[5].get_ydata()[0] == rare.probability.value
     assert len(drawn(ax.figure)) > 5000
+
+
+def test_methods_are_drawn_where_they_were_used_with_their_ratios() -> None:
+    sde = [ls.langevin(ls.landscapes.double_well(), t) for t in (0.1, 0.05, 0.025)]
+    exact = [ls.mean_passage_time(s, -1.0, ls.Interval(high=0.0)) for s in sde]
+    measured = [ls.first_passage(s, -1.0, ls.Interval(high=0.0), 0.02, 100, rng=1).mean() for s in sde[:2]]
+    figure = draw_methods([2.5, 5.0, 10.0], {"simulation": [*measured, None], "none": [None] * 3}, exact, title="wells")
+    above, below = figure.axes
+    points = next(line for line in above.lines if line.get_label() == "simulation")
+    assert points.get_ydata() == pytest.approx([np.log10(e.value) for e in measured])
+    assert [t.get_text() for t in above.get_legend().get_texts()] == ["exact", "simulation"]
+    assert below.containers[-1].lines[0].get_ydata() == pytest.approx([m.value / e.value for m, e in zip(measured, exact, strict=False)])
+    assert len(drawn(figure)) > 10_000
