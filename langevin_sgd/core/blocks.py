@@ -16,8 +16,7 @@ from numba.extending import intrinsic
 from langevin_sgd.core.lanes import LANE, LANES, wide_vectors
 
 SIDE = 4                # rows and columns of a block
-WIDE = 8                # doubles in a vector, ...
-VECTORS = 4             # ... and vectors of each row that are summed up at a time: 16 registers of sums, of AVX-512's 32
+WIDE = 8                # doubles in a vector
 FLOATS, INTS = types.CPointer(float64), types.CPointer(int64)
 _VECTOR, _WORD, _LANE = ir.VectorType(ir.DoubleType(), WIDE), ir.IntType(64), ir.IntType(32)
 _FLAGS = ("contract", "nsz")        # as everywhere in the lanes
@@ -67,42 +66,49 @@ def times_lanes(S: Any, source: int, target: int, entries: Any, columns: Any, st
 @intrinsic
 def block_row(typingctx: Any, S: Any, source: Any, target: Any, entries: Any, columns: Any, first: Any, last: Any, offset: Any,  # noqa: ARG001
               row: Any) -> Any:                                                                     # noqa: ARG001, the signature is Numba's
-    """Four rows of the product, from the blocks first ... last - 1: for all lanes, in parts of four vectors.
+    """Four rows of the product, from the blocks first ... last - 1: for all lanes, as many at a time as there are registers for their sums.
 
     `source` and `target` are places in S; the sums start at four numbers of `offset`, from place `row` on.
     """
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:         # noqa: ARG001
-        for part in range(0, LANES, WIDE * VECTORS):
-            _part(builder, part, *arguments)
+        vectors = _vectors(context)
+        for part in range(0, LANES, WIDE * vectors):
+            _part(builder, part, vectors, *arguments)
         return context.get_dummy_value()
     return types.none(FLOATS, int64, int64, FLOATS, INTS, int64, int64, FLOATS, int64), codegen
 
 
-def _part(builder: Any, part: int, S: Any, source: Any, target: Any, entries: Any, columns: Any, first: Any, last: Any, offset: Any,
-          row: Any) -> None:
+def _vectors(context: Any) -> int:
+    """Vectors of each row that are summed up at a time: with AVX-512 16 of 32 registers hold sums, else 8 of 16.  Bits do not depend on it."""
+    _, _, features = context.codegen().magic_tuple()
+    return 4 if "+avx512f" in features.split(",") else 1
+
+
+def _part(builder: Any, part: int, vectors: int, S: Any, source: Any, target: Any, entries: Any, columns: Any, first: Any, last: Any,
+          offset: Any, row: Any) -> None:
     """The code for some of the lanes: one pass over the blocks, with the sums in registers."""
     begin = [_spread(builder, _load(builder, offset, row, r)) for r in range(SIDE)]
     before, loop, after = builder.block, builder.append_basic_block("blocks"), builder.append_basic_block("summed")
     builder.branch(loop)
     builder.position_at_end(loop)
     block = builder.phi(_WORD)
-    sums = [[builder.phi(_VECTOR) for _ in range(VECTORS)] for _ in range(SIDE)]
+    sums = [[builder.phi(_VECTOR) for _ in range(vectors)] for _ in range(SIDE)]
     place, entry = builder.mul(_load(builder, columns, block), _word(SIDE * LANES)), builder.mul(block, _word(SIDE * SIDE))
     place, new = builder.add(place, source), [list(s) for s in sums]
     for m in range(SIDE):
-        states = [_vector_load(builder, S, place, m * LANES + part + WIDE * v) for v in range(VECTORS)]
+        states = [_vector_load(builder, S, place, m * LANES + part + WIDE * v) for v in range(vectors)]
         for r in range(SIDE):
             factor = _spread(builder, _load(builder, entries, entry, SIDE * r + m))
-            for v in range(VECTORS):
+            for v in range(vectors):
                 new[r][v] = builder.fadd(new[r][v], builder.fmul(factor, states[v], flags=_FLAGS), flags=_FLAGS)
     following = builder.add(block, _word(1))
     builder.cbranch(builder.icmp_signed("<", following, last), loop, after)
-    for value, start, end in ((block, first, following), *((sums[r][v], begin[r], new[r][v]) for r in range(SIDE) for v in range(VECTORS))):
+    for value, start, end in ((block, first, following), *((sums[r][v], begin[r], new[r][v]) for r in range(SIDE) for v in range(vectors))):
         value.add_incoming(start, before)
         value.add_incoming(end, loop)
     builder.position_at_end(after)
     for r in range(SIDE):
-        for v in range(VECTORS):
+        for v in range(vectors):
             builder.store(new[r][v], _vector_at(builder, S, target, r * LANES + part + WIDE * v), align=8)
 
 

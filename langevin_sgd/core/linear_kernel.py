@@ -72,6 +72,8 @@ def linear_kernel() -> Any:
                 q = q0 + min(i, used - 1)
                 for j in range(d):
                     S[even + j, i] = x0[q if len(x0) > 1 else 0, j]
+                for j in range(d, n):                   # a path that diverged has left NaN there, which times zero is NaN
+                    S[even + j, i] = 0.0
                 start_lane(R, i, low, high, path0 + q)
             done = 0
             for k in range(len(save)):
