@@ -79,7 +79,7 @@ def block_row(typingctx: Any, S: Any, source: Any, target: Any, entries: Any, co
 
 
 def _vectors(context: Any) -> int:
-    """Vectors of each row that are summed up at a time: with AVX-512 16 of 32 registers hold sums, else 8 of 16.  Bits do not depend on it."""
+    """Vectors of each row that are summed up at a time: with AVX-512, 16 of 32 registers hold sums, else 8 of 16.  No bit depends on it."""
     _, _, features = context.codegen().magic_tuple()
     return 4 if "+avx512f" in features.split(",") else 1
 

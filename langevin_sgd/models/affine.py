@@ -86,7 +86,7 @@ def _coefficients(expression: Expr, variables: Names) -> dict[int, Expr] | None:
     components = [symbol(name) for name in variables]
     position = {component: j for j, component in enumerate(components)} | {sympy.Integer(1): len(variables)}
     for form in (expression, sympy.expand(expression)):
-        terms = [term.as_independent(*components, as_Add=False) for term in sympy.Add.make_args(form)]
+        terms = [term.as_independent(*components, as_Add=False) for term in sympy.Add.make_args(form) if term != 0]
         if all(rest in position for _, rest in terms):
             sums: dict[int, Any] = {}
             for coefficient, rest in terms:

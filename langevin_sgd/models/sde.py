@@ -355,6 +355,8 @@ def langevin(loss: Landscape, temperature: float) -> SDE:
 def linear(F: ArrayLike, D: ArrayLike, center: ArrayLike = 0.0) -> SDE:
     """Return dX = F (X − center) dt + sqrt(2 D) dW, for a matrix F and a positive semi-definite matrix D (numbers in one dimension).
 
+    Several hundred components are simulated in the same way as two.
+
     Examples
     --------
     >>> import langevin_sgd as ls

@@ -39,7 +39,7 @@ class ExactLinear:
     ...     runs = ls.simulate(sde, 0.0, (0, 25), dt=0.5, n_paths=20_000, t_eval=[25.0], scheme=scheme, rng=1)
     ...     print(scheme, round(float(runs.x.var()), 2))
     ExactLinear() 0.5
-    EulerMaruyama() 0.99
+    EulerMaruyama() 1.0
     """
 
     strong_order: ClassVar[float] = math.inf

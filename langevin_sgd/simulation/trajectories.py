@@ -102,7 +102,7 @@ def simulate(sde: SDE, x0: ArrayLike | QuasiStationary, t_span: Sequence[float] 
     Parameters
     ----------
     sde
-        The equation.
+        The equation: of up to 16 components, or of any number where the drift is F x + a and the noise a constant matrix.
     x0
         One state (a number, or d of them) from which all paths start, a state for each path: (path,) in one dimension, (path, d), or a
         `QuasiStationary` law to draw them from.
