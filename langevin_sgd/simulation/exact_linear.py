@@ -46,9 +46,9 @@ class ExactLinear:
     weak_order: ClassVar[float] = math.inf
 
     def slope(self, sde: SDE) -> Field | None:
-        """Return None: no derivative is needed.  Refuse equations that are not linear, or whose noise is not constant."""
+        """Refuse: compiled as any other scheme, this one would be Euler's."""
         linear_equation(sde, NEEDS)
-        return None
+        raise ValueError('ExactLinear is for ls.simulate, and for ls.first_passage with monitoring="discrete"; use scheme=EulerMaruyama().')
 
     def linear_map(self, equation: LinearEquation, dt: float) -> LinearMap:
         """Return the step as a map."""

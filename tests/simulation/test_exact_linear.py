@@ -13,6 +13,7 @@ from scipy.linalg import expm, solve_continuous_lyapunov
 
 import langevin_sgd as ls
 from langevin_sgd.models.covariance import symmetric_root
+from langevin_sgd.simulation.assembly import assemble
 from langevin_sgd.simulation.exact_linear import transition
 from langevin_sgd.simulation.linear import LinearEquation
 
@@ -173,6 +174,12 @@ def test_it_refuses_to_be_watched_between_its_steps():
     ends = ls.first_passage(ou, 0.0, ls.Interval(-1, 1), 0.1, 70, scheme=EXACT, monitoring="discrete", rng=1)
     assert ends.exited.all()
     assert "ExactLinear()" in repr(ends)
+
+
+def test_it_is_never_compiled_as_if_it_were_euler():
+    """Whatever else takes a scheme compiles a step from its slope: without a refusal that would be Euler's step under another name."""
+    with pytest.raises(ValueError, match="ExactLinear is for ls.simulate, and for ls.first_passage with"):
+        assemble(ls.systems.ornstein_uhlenbeck(), EXACT)
 
 
 def test_a_region_may_refer_to_the_parameters_of_the_equation():
