@@ -178,7 +178,7 @@ def test_it_refuses_to_be_watched_between_its_steps():
 
 def test_it_is_never_compiled_as_if_it_were_euler():
     """Whatever else takes a scheme compiles a step from its slope: without a refusal that would be Euler's step under another name."""
-    with pytest.raises(ValueError, match="ExactLinear is for ls.simulate, and for ls.first_passage with"):
+    with pytest.raises(ValueError, match=r"ExactLinear is for ls\.simulate, and for ls\.first_passage with"):
         assemble(ls.systems.ornstein_uhlenbeck(), EXACT)
 
 
