@@ -60,7 +60,7 @@ def times_lanes(S: Any, source: int, target: int, entries: Any, columns: Any, st
     """Rows `target` ... of the floats at S (row, LANES) become offset + matrix times the rows `source` ..., other ones."""
     wide_vectors()
     for r in range(len(starts) - 1):
-        block_row(S, source * LANES, (target + 4 * r) * LANES, entries, columns, starts[r], starts[r + 1], offset, 4 * r)
+        block_row(S, source * LANES, (target + SIDE * r) * LANES, entries, columns, starts[r], starts[r + 1], offset, SIDE * r)
 
 
 @intrinsic

@@ -27,7 +27,8 @@ class ExactLinear:
     x' = e^{F dt} x + ∫ e^{F s} a ds + z, with z normal of covariance Σ = ∫ e^{F s} 2 D e^{Fᵀ s} ds, both over 0 < s < dt.  They come from
     the exponential of one block matrix for a short step (C. F. Van Loan, IEEE Trans. Automat. Contr. 23, 395 (1978)), and by doubling
     from there, Σ(2 s) = Σ(s) + e^{F s} Σ(s) e^{Fᵀ s}, since the block matrix holds e^{−F s} as well, which overflows for stiff equations.
-    The normals are multiplied by the symmetric root of Σ, so that for dt → 0 a path is that of `EulerMaruyama` with the same key.
+    The normals are multiplied by the symmetric root of Σ, so that for dt → 0 a path is that of `EulerMaruyama` with the same key.  Both
+    orders are infinite because a path at its steps is one of the equation, though not for the Wiener process with increments √dt z.
 
     Between two steps the path is not a Brownian bridge, so first passage needs ``monitoring="discrete"``.
 
