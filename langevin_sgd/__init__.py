@@ -7,6 +7,7 @@ from langevin_sgd.models.landscape import CriticalPoint, Landscape
 from langevin_sgd.models.region import Ball, Box, HalfSpace, Interval, Region, Sublevel, Where
 from langevin_sgd.models.sde import SDE, langevin, linear, sgd
 from langevin_sgd.models.status import Status
+from langevin_sgd.simulation.exact_linear import ExactLinear
 from langevin_sgd.simulation.first_passage import first_passage
 from langevin_sgd.simulation.passage_times import FirstPassage
 from langevin_sgd.simulation.quasi_stationary import QuasiStationary
@@ -28,9 +29,9 @@ from langevin_sgd.theory.predict import predict
 from langevin_sgd.theory.quasipotential import quasipotential
 
 __all__ = [
-    "SDE", "Agreement", "Ball", "Box", "Chain", "CriticalPoint", "Escape", "EscapeReport", "Estimate", "EulerMaruyama", "FirstPassage",
-    "FokkerPlanck", "Grid", "HalfSpace", "Interval", "Key", "Landscape", "Milstein", "Prediction", "QuasiStationary", "Region", "Splitting",
-    "Status", "Sublevel", "Trajectories", "WeightedEnsemble", "Where", "compose", "decompose", "escape", "exact", "first_passage",
-    "landscapes", "langevin", "linear", "mean_passage_time", "minimum_action_path", "noise", "plots", "predict", "quasipotential", "sgd",
-    "simulate", "splitting", "systems", "theory", "weighted_ensemble",
+    "SDE", "Agreement", "Ball", "Box", "Chain", "CriticalPoint", "Escape", "EscapeReport", "Estimate", "EulerMaruyama", "ExactLinear",
+    "FirstPassage", "FokkerPlanck", "Grid", "HalfSpace", "Interval", "Key", "Landscape", "Milstein", "Prediction", "QuasiStationary",
+    "Region", "Splitting", "Status", "Sublevel", "Trajectories", "WeightedEnsemble", "Where", "compose", "decompose", "escape", "exact",
+    "first_passage", "landscapes", "langevin", "linear", "mean_passage_time", "minimum_action_path", "noise", "plots", "predict",
+    "quasipotential", "sgd", "simulate", "splitting", "systems", "theory", "weighted_ensemble",
 ]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from langevin_sgd.models.arguments import Array
-from langevin_sgd.models.expressions import symbol
+from langevin_sgd.models.expressions import derivative, symbol
 from langevin_sgd.models.fields import Field, FunctionField, Names, SymbolicField
 
 if TYPE_CHECKING:
@@ -112,20 +112,23 @@ class Covariance:
 def from_variances(variances: tuple[Expr, ...], variables: Names, values: Mapping[str, float]) -> Covariance:
     """Return diag(c_1, ..., c_d) from expressions."""
     c = SymbolicField(variances, variables, (len(variances),))
-    slopes = tuple(c.partial(k).expressions[k] for k in range(c.dim))
+    slopes = tuple(derivative(variance, name) for variance, name in zip(variances, variables, strict=True))
     return Covariance(Structure.COMPONENTWISE, c, None, SymbolicField(slopes, variables, c.shape), values)
 
 
 def from_modulation(modulation: Expr, matrix: Array, variables: Names, values: Mapping[str, float]) -> Covariance:
     """Return s(x) M from an expression and a constant matrix; where M is diagonal, this is a variance for each component."""
+    import sympy
     d = len(variables)
     if not np.any(matrix - np.diag(np.diag(matrix))):
         scales = [symbol(f"noise.matrix[{i}]") for i in range(d)]
         values = {**values, **{m.name: float(matrix[i, i]) for i, m in enumerate(scales)}}
         return from_variances(tuple(m * modulation for m in scales), variables, values)
+    s = SymbolicField((modulation,), variables)
+    if not s.depends_on(variables):         # and d² names would stand for nothing
+        return Covariance(Structure.MODULATED, s, matrix, SymbolicField((sympy.Integer(0),) * d, variables, (d,)), values)
     entries = [[symbol(f"noise.matrix[{min(i, j)},{max(i, j)}]") for j in range(d)] for i in range(d)]
     values = {**values, **{entries[i][j].name: float(matrix[i, j]) for i in range(d) for j in range(i, d)}}
-    s = SymbolicField((modulation,), variables)
     gradient = s.gradient().expressions
     divergence = tuple(sum(m * slope for m, slope in zip(row, gradient, strict=True)) for row in entries)
     return Covariance(Structure.MODULATED, s, matrix, SymbolicField(divergence, variables, (d,)), values)
@@ -147,6 +150,14 @@ def from_factor(factor: FunctionField, divergence: FunctionField | None, values:
     if factor.dim == 1:
         return Covariance(Structure.COMPONENTWISE, Squared(replace(factor, shape=(1,))), None, divergence, values)
     return Covariance(Structure.FACTOR, factor, None, divergence, values)
+
+
+def symmetric_root(matrix: Array) -> Array:
+    """Return B with B Bᵀ = M for a symmetric M, also a singular one: the symmetric root, diagonal where M is."""
+    if not np.any(matrix - np.diag(np.diag(matrix))):
+        return np.diag(np.sqrt(np.maximum(np.diag(matrix), 0.0)))
+    eigenvalues, vectors = np.linalg.eigh(matrix)
+    return np.ascontiguousarray((vectors * np.sqrt(np.maximum(eigenvalues, 0.0))) @ vectors.T)
 
 
 @dataclass(frozen=True)

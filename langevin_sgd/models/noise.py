@@ -31,6 +31,8 @@ from langevin_sgd.models.landscape import Landscape
 
 __all__ = ["Anisotropic", "Constant", "Expression", "LossProportional", "Noise", "Quadratic", "from_functions"]
 
+LARGEST_SHOWN = 16      # components of a matrix that is printed with its numbers
+
 
 class Noise(Protocol):
     """What a noise family offers; your own class with these three members is a noise as well."""
@@ -126,7 +128,8 @@ class Anisotropic:
         return _without_parameters(self, values)
 
     def __repr__(self) -> str:
-        return f"Anisotropic({np.asarray(self.matrix).tolist()})"
+        d = len(np.asarray(self.matrix))
+        return f"Anisotropic({np.asarray(self.matrix).tolist() if d <= LARGEST_SHOWN else f'a matrix of {d} rows'})"
 
 
 @dataclass(frozen=True, eq=False)

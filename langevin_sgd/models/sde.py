@@ -4,11 +4,12 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from langevin_sgd.models.affine import AffineField
 from langevin_sgd.models.arguments import Array, covariance_matrix, finite, matrix, parameter_values, points, state, whole
 from langevin_sgd.models.covariance import Covariance, Structure
 from langevin_sgd.models.expressions import parse, symbol, variable_names
@@ -20,7 +21,11 @@ from langevin_sgd.models.noise import Anisotropic, Constant, Noise
 from langevin_sgd.models.strength import NAMES as STRENGTH_NAMES
 from langevin_sgd.models.strength import Strength
 
+if TYPE_CHECKING:
+    from sympy import Expr
+
 Drift = str | float | Sequence[str | float] | Callable[..., Any]
+LARGEST_WRITTEN = 16    # components of a linear drift that is written out in expressions: their number grows with the square
 RESERVED = (*STRENGTH_NAMES, "noise", "interpretation", "drift", "dim", "variables")
 
 
@@ -350,6 +355,8 @@ def langevin(loss: Landscape, temperature: float) -> SDE:
 def linear(F: ArrayLike, D: ArrayLike, center: ArrayLike = 0.0) -> SDE:
     """Return dX = F (X − center) dt + sqrt(2 D) dW, for a matrix F and a positive semi-definite matrix D (numbers in one dimension).
 
+    Several hundred components are simulated in the same way as two.
+
     Examples
     --------
     >>> import langevin_sgd as ls
@@ -359,9 +366,9 @@ def linear(F: ArrayLike, D: ArrayLike, center: ArrayLike = 0.0) -> SDE:
     f = matrix("F", np.atleast_2d(np.asarray(F, dtype=float)))
     d = covariance_matrix("D", np.atleast_2d(np.asarray(D, dtype=float)), len(f))
     at = state("center", np.broadcast_to(center, len(f)) if np.ndim(center) == 0 else center, len(f))
-    names = variable_names([], None, (), len(f))
-    entries = [[symbol(f"linear[{i},{j}]") for j in range(len(f))] for i in range(len(f))]
-    values = {entries[i][j].name: float(f[i, j]) for i in range(len(f)) for j in range(len(f))}
+    if len(f) > LARGEST_WRITTEN:
+        return affine(f, -(f @ at), d, f"F (x - center), F of {len(f)} rows" if at.any() else f"F x, F of {len(f)} rows")
+    names, (entries, values) = variable_names([], None, (), len(f)), _named_entries(f)
     shifted = [symbol(n) - symbol(f"center[{k}]") if at[k] else symbol(n) for k, n in enumerate(names)]
     values |= {f"center[{k}]": float(c) for k, c in enumerate(at) if c}
     rows = tuple(sum(e * delta for e, delta in zip(row, shifted, strict=True)) for row in entries)
@@ -369,6 +376,31 @@ def linear(F: ArrayLike, D: ArrayLike, center: ArrayLike = 0.0) -> SDE:
     sde = SDE.__new__(SDE)
     sde._set(SymbolicField(rows, names, (len(f),)), text, Anisotropic(2 * d), Strength(strength=1.0), "ito", values)
     return sde
+
+
+def affine(F: Array, offset: Array, D: Array, text: str, variables: Names | None = None) -> SDE:
+    """Return dX = (F X + offset) dt + sqrt(2 D) dW for arrays that have been checked.
+
+    Up to 16 components the drift is an expression whose numbers are parameters, beyond an `AffineField`.
+    """
+    names = variables or variable_names([], None, (), len(F))
+    field: Field = AffineField(F, offset)
+    values: dict[str, float] = {}
+    if len(F) <= LARGEST_WRITTEN:
+        entries, values = _named_entries(F)
+        shifts = [symbol(f"offset[{i}]") if offset[i] else 0 for i in range(len(F))]
+        values |= {f"offset[{i}]": float(a) for i, a in enumerate(offset) if a}
+        rows = (sum((e * symbol(n) for e, n in zip(row, names, strict=True)), shift) for row, shift in zip(entries, shifts, strict=True))
+        field = SymbolicField(tuple(rows), names, (len(F),))
+    sde = SDE.__new__(SDE)
+    sde._set(field, text, Anisotropic(2 * D), Strength(strength=1.0), "ito", values, None, names)
+    return sde
+
+
+def _named_entries(F: Array) -> tuple[list[list[Expr]], dict[str, float]]:
+    """A symbol for each entry of a matrix, and their values by name."""
+    entries = [[symbol(f"linear[{i},{j}]") for j in range(len(F))] for i in range(len(F))]
+    return entries, {entries[i][j].name: float(F[i, j]) for i in range(len(F)) for j in range(len(F))}
 
 
 @dataclass(frozen=True)

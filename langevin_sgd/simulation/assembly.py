@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from langevin_sgd.core.steps import Fold, NoiseForm, StepModel, compile_step
 from langevin_sgd.core.steps import Wall as CompiledWall
 from langevin_sgd.models.arguments import Array
-from langevin_sgd.models.covariance import Structure
+from langevin_sgd.models.covariance import Structure, symmetric_root
 from langevin_sgd.models.fields import Field, Names, SymbolicField
 from langevin_sgd.models.interpretation import Interpretation
 from langevin_sgd.models.region import Face, Reflection, Region, Wall, boundary
@@ -73,11 +73,11 @@ def check_ingredients(sde: Any, scheme: Any, executor: Any, *domain: Any) -> Non
 
 
 def assemble(sde: SDE, scheme: Scheme, region: Region | None = None, *, bridge: bool = False,
-             first_of_target: int | None = None) -> Assembly:
-    """Compile the step of an equation, or take it from those compiled before."""
+             first_of_target: int | None = None, known: Mapping[str, float] | None = None) -> Assembly:
+    """Compile the step of an equation, or take it from those compiled before; `known` are more values that the region may refer to."""
     _check_size(sde)
     walls = boundary(region, sde.variables) if region is not None else ()
-    values, folds = dict(sde.values), region.reflections if region is not None else ()
+    values, folds = {**(known or {}), **sde.values}, region.reflections if region is not None else ()
     for face in _faces(walls):
         _merge(values, face)
     values |= {f"region.fold[{k}]": fold.at for k, fold in enumerate(folds)}
@@ -93,7 +93,7 @@ def assemble(sde: SDE, scheme: Scheme, region: Region | None = None, *, bridge: 
         form=FORMS[c.structure], slope=slope.scalar(names) if slope else None, bridge=bridge and bool(walls),
         walls=tuple(_compiled(wall, names) for wall in walls) if region is not None else None,
         folds=tuple(Fold(names.index(f"region.fold[{k}]"), fold.sign) for k, fold in enumerate(folds)), first_of_target=first_of_target)
-    b = _root(np.asarray(c.matrix)) if c.structure is Structure.MODULATED else np.empty((0, 0))
+    b = symmetric_root(np.asarray(c.matrix)) if c.structure is Structure.MODULATED else np.empty((0, 0))
     return Assembly(sde, walls, folds, compile_step(model), values, np.array([values[n] for n in names]), b)
 
 
@@ -120,16 +120,11 @@ def _check_parameters(names: Names, values: dict[str, float]) -> None:
 
 def _check_size(sde: SDE) -> None:
     if sde.dim > LARGEST:
-        raise ValueError(f"the equation has {sde.dim} components, but at most {LARGEST} are simulated.")
+        raise ValueError(f"the equation has {sde.dim} components, but at most {LARGEST} are simulated; more by ls.simulate only, where the "
+                         "drift is linear and the noise constant.")
     if sde.covariance.structure is Structure.FULL and sde.dim > LARGEST_FACTORED:
         raise ValueError(f"a full matrix C(x) is factored inside every step, for up to {LARGEST_FACTORED} components, but the equation has "
                          f"{sde.dim}; give its factor with noise.from_functions, or a noise of ls.noise that has a structure.")
-
-
-def _root(matrix: Array) -> Array:
-    """B with B Bᵀ = M, also for a singular M: the symmetric square root."""
-    eigenvalues, vectors = np.linalg.eigh(matrix)
-    return np.ascontiguousarray((vectors * np.sqrt(np.maximum(eigenvalues, 0.0))) @ vectors.T)
 
 
 def _refuse_jumps(sde: SDE) -> None:

@@ -129,6 +129,7 @@ def initial_states(x0: ArrayLike, dim: int, n_paths: int | None) -> tuple[Array,
 
 def check_covariance(sde: SDE, x0: Array, t: float) -> None:
     """Refuse starts (path, d) where C is no covariance."""
+    x0 = x0[:1] if sde.covariance.is_constant else x0       # a matrix for each of many paths may not fit into memory
     c = sde.covariance.at(x0, t, sde.values)
     finite = np.asarray(np.isfinite(c).all(axis=(1, 2)))
     least = np.linalg.eigvalsh(np.where(finite[:, None, None], c, np.eye(sde.dim)))[:, 0] if sde.dim > 1 else c[:, 0, 0]

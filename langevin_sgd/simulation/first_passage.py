@@ -27,6 +27,7 @@ from langevin_sgd.simulation.ensemble import (
     warn_of_divergence,
     warn_of_stop,
 )
+from langevin_sgd.simulation.exact_linear import ExactLinear, stepped_by_euler
 from langevin_sgd.simulation.exits import labels_of, lowest_face, place_exits, uniforms_needed
 from langevin_sgd.simulation.parts import WITNESSED_STEPS, run_parts
 from langevin_sgd.simulation.passage_times import FirstPassage
@@ -78,6 +79,9 @@ def first_passage(sde: SDE, x0: ArrayLike | QuasiStationary, domain: Region, dt:
     """
     check_ingredients(sde, scheme, executor, domain)
     one_of("monitoring", monitoring, ("continuous", "discrete"))
+    if isinstance(scheme, ExactLinear) and monitoring == "continuous":
+        raise ValueError("ExactLinear is exact at its steps, but between them the path is no Brownian bridge; use scheme=EulerMaruyama() "
+                         'with a small dt, or monitoring="discrete", which looks at the steps only.')
     h, limit = positive("dt", dt), None if t_max is None else positive("t_max", t_max)
     run = Run(sde, domain, h, path_steps(limit, h), scheme or EulerMaruyama(), monitoring == "continuous", Key.draw(rng),
               whole("max_steps", max_steps), None if max_seconds is None else positive("max_seconds", max_seconds))
@@ -146,6 +150,8 @@ class Run:
 
     def assembly(self) -> Assembly:
         """Compile the step, or find it compiled."""
+        if isinstance(self.scheme, ExactLinear):
+            return assemble(stepped_by_euler(self.sde, self.dt), EulerMaruyama(), self.domain, known=self.sde.values)
         return assemble(self.sde, self.scheme, self.domain, bridge=self.bridge)
 
     def __call__(self, x0: Array, n_paths: int, first_path: int, *, made: Assembly | None = None, threads: int | None = None,

@@ -7,6 +7,7 @@ from typing import ClassVar, Protocol
 from langevin_sgd.models.covariance import Covariance, Structure
 from langevin_sgd.models.fields import Field, SymbolicField
 from langevin_sgd.models.sde import SDE
+from langevin_sgd.simulation.linear import LinearEquation, LinearMap, euler_map
 
 
 class Scheme(Protocol):
@@ -43,6 +44,10 @@ class EulerMaruyama:
         """Return None: no derivative is needed."""
         return None
 
+    def linear_map(self, equation: LinearEquation, dt: float) -> LinearMap:
+        """Return the step of a linear equation as a map."""
+        return euler_map(equation, dt)
+
 
 @dataclass(frozen=True)
 class Milstein:
@@ -74,6 +79,10 @@ class Milstein:
         if slope is None:
             raise ValueError(f"Milstein's scheme does not fit this noise: {_why_not(c)}; use scheme=EulerMaruyama().")
         return slope
+
+    def linear_map(self, equation: LinearEquation, dt: float) -> LinearMap:
+        """Return the step of a linear equation as a map: its noise is constant."""
+        return euler_map(equation, dt)
 
 
 def _why_not(c: Covariance) -> str:

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,8 +16,10 @@ from langevin_sgd.models.arguments import Array, finite, numbers, positive, whol
 from langevin_sgd.models.key import Key
 from langevin_sgd.models.sde import SDE
 from langevin_sgd.models.status import Status, attributes
-from langevin_sgd.simulation.assembly import assemble, check_ingredients
+from langevin_sgd.simulation.assembly import LARGEST, assemble, check_ingredients
 from langevin_sgd.simulation.ensemble import NOT_STARTED, check_covariance, initial_states, run_chunks, warn_of_divergence, warn_of_stop
+from langevin_sgd.simulation.exact_linear import ExactLinear
+from langevin_sgd.simulation.linear import LinearStep, linear_equation
 from langevin_sgd.simulation.parts import WITNESSED_STEPS, run_parts
 from langevin_sgd.simulation.quasi_stationary import QuasiStationary
 from langevin_sgd.simulation.schemes import EulerMaruyama, Scheme
@@ -100,7 +102,7 @@ def simulate(sde: SDE, x0: ArrayLike | QuasiStationary, t_span: Sequence[float] 
     Parameters
     ----------
     sde
-        The equation.
+        The equation: of up to 16 components, or of any number where the drift is F x + a and the noise a constant matrix.
     x0
         One state (a number, or d of them) from which all paths start, a state for each path: (path,) in one dimension, (path, d), or a
         `QuasiStationary` law to draw them from.
@@ -172,17 +174,37 @@ Columns = tuple[Array, NDArray[np.uint8], NDArray[np.int64], str]
 def _run(sde: SDE, scheme: Scheme, start: float, h: float, save: NDArray[np.int64], key: Key, x0: Array, n_paths: int, first_path: int, *,
          threads: int | None, progress: bool | None, chunks: int | None = None) -> Columns:
     """Run the paths first_path ... first_path + n_paths - 1."""
-    made = assemble(sde, scheme)
-    kernel, (low, high) = horizon_kernel(sde.dim), key.words
     out, reached = np.empty((n_paths, len(save), sde.dim)), np.zeros(n_paths, np.int64)
     status = np.full(n_paths, NOT_STARTED, np.uint8)
+    run = _by_matrix(sde, scheme, h) or _by_compiled_step(sde, scheme, start, h)
 
     def chunk(first: int, last: int, control: NDArray[np.int64], slot: int) -> None:
-        kernel(x0, first, last, first_path, h, start, save, low, high, made.p, made.matrix, made.step, out, status, reached, control, slot)
+        run(x0, first, last, first_path, save, key, out, status, reached, control, slot)
 
     total = n_paths * max(int(save[-1]), 1)
     control = run_chunks(chunk, n_paths, threads=threads, chunks=chunks, done=lambda c: c.steps / total, progress=progress)
     return out, status, reached, control.reason
+
+
+def _by_compiled_step(sde: SDE, scheme: Scheme, start: float, h: float) -> Callable[..., None]:
+    """The kernel with the step of the equation: up to 16 components."""
+    made, kernel = assemble(sde, scheme), horizon_kernel(sde.dim)
+
+    def run(x0: Array, first: int, last: int, first_path: int, save: NDArray[np.int64], key: Key, *results: Any) -> None:
+        kernel(x0, first, last, first_path, h, start, save, *key.words, made.p, made.matrix, made.step, *results)
+    return run
+
+
+def _by_matrix(sde: SDE, scheme: Scheme, h: float) -> Callable[..., None] | None:
+    """The kernel of linear equations, for more components and for exact steps; None where neither is asked for."""
+    if sde.dim <= LARGEST and not isinstance(scheme, ExactLinear):
+        return None
+    linear_map = getattr(scheme, "linear_map", None)
+    if linear_map is None:
+        raise ValueError(f"{scheme} steps up to {LARGEST} components, but the equation has {sde.dim}; use scheme=EulerMaruyama() or "
+                         "ExactLinear().")
+    needed_by = "ExactLinear needs" if sde.dim <= LARGEST else f"{sde.dim} components, more than {LARGEST}, need"
+    return LinearStep.of(linear_map(linear_equation(sde, needed_by), h)).run
 
 
 def _witness(sde: SDE, scheme: Scheme, start: float, h: float, key: Key, x0: Array) -> bytes:

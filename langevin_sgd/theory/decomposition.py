@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 from numpy.typing import ArrayLike
 
+from langevin_sgd.models.affine import affine_parts
 from langevin_sgd.models.arguments import Array, covariance_matrix, matrix, numbers, positive, state
-from langevin_sgd.models.fields import SymbolicField
 from langevin_sgd.models.sde import SDE
 from langevin_sgd.theory.basins import fixed_point
 from langevin_sgd.theory.decomposition_discrete import recursion_parts
@@ -20,8 +20,6 @@ from langevin_sgd.theory.grid import Grid
 from langevin_sgd.theory.weak_noise import WeakNoise
 
 if TYPE_CHECKING:
-    from sympy import Expr
-
     from langevin_sgd.theory.action import ActionPath
 
 NEAR = 1e-2             # a state this near a fixed point, over 1 + its size, means that point
@@ -206,18 +204,4 @@ def _diffusion(sde: SDE, x: Array) -> Array:
 
 def _is_linear(sde: SDE) -> bool:
     """Tell whether the drift is seen to be linear, and the noise constant."""
-    drift = sde.drift_field
-    return (isinstance(drift, SymbolicField) and sde.covariance.is_constant
-            and all(_is_affine(e, drift.variables) for e in drift.expressions))
-
-
-def _is_affine(expression: Expr, variables: tuple[str, ...]) -> bool:
-    import sympy
-
-    from langevin_sgd.models.expressions import symbol
-    state_symbols = {symbol(name) for name in variables}
-
-    def is_multiple_of_one(term: Any) -> bool:
-        here = term.free_symbols & state_symbols
-        return not here or term.as_independent(*here)[1] in here
-    return all(is_multiple_of_one(term) for term in sympy.Add.make_args(expression.expand()))
+    return affine_parts(sde.drift_field, sde.values) is not None and sde.covariance.is_constant

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from langevin_sgd.models.affine import affine_parts
 from langevin_sgd.models.answers import Estimate
 from langevin_sgd.models.arguments import Array, points
 from langevin_sgd.models.covariance import Structure
-from langevin_sgd.models.fields import SymbolicField
 from langevin_sgd.models.sde import SDE
 from langevin_sgd.theory.action import checked, minimum_action_path
 from langevin_sgd.theory.basins import ARRIVED, attractor_of, growth
@@ -70,11 +70,11 @@ def _at(sde: SDE, start: ArrayLike, end: Array) -> Estimate:
 
 def _linear(noise: WeakNoise, a: Array, z: Array) -> tuple[float, float, str] | None:
     """F Σ + Σ Fᵀ + C = 0, where drift and noise are linear and constant."""
-    drift, covariance = noise.sde.drift_field, noise.sde.covariance
-    if not isinstance(drift, SymbolicField) or drift.gradient().depends_on(drift.variables) or not covariance.is_constant:
+    parts = affine_parts(noise.sde.drift_field, noise.sde.values)
+    if parts is None or not noise.sde.covariance.is_constant:
         return None
     from scipy.linalg import solve_continuous_lyapunov
-    sigma = solve_continuous_lyapunov(noise.jacobian(a[None])[0], -noise.covariance(a[None])[0])
+    sigma = solve_continuous_lyapunov(parts[0], -noise.covariance(a[None])[0])
     spectrum = np.linalg.eigvalsh(sigma)
     if not spectrum[0] > 1e-12 * spectrum[-1]:
         raise ValueError("the noise does not reach all directions: the stationary covariance Σ of F Σ + Σ Fᵀ + C = 0 has the eigenvalue "

@@ -111,6 +111,30 @@ def kernels(rounds: int) -> list[Line]:
             Line("d = 10 with dense noise ÷ d = 1, per component", ratio(times, "dense", "Euler"), 1.8)]
 
 
+def matrices(rounds: int) -> list[Line]:
+    """A hundred components, with one dense matrix or two in every step, against the one component of the table above.
+
+    A product alone is some two nanoseconds of multiply-adds; normals are what remains with diagonal matrices.
+    """
+    d, rng = 100, np.random.default_rng(1)
+    G, eye = rng.normal(size=(d, d)) / 10, np.eye(d)
+    F = rng.normal(size=(d, d)) / 40 - eye
+    equations = {"diagonal": ls.linear(-eye, eye), "dense noise": ls.linear(-eye, G @ G.T), "dense drift": ls.linear(F, eye),
+                 "dense both": ls.linear(F, G @ G.T)}
+    steps, paths, end = 200, 1024, 200 * DT
+
+    def run(sde: ls.SDE) -> Contestant:
+        return Contestant(lambda: ls.simulate(sde, np.zeros(d), (0, end), DT, paths, [end], rng=5, threads=1, progress=False),
+                          paths * steps * d)
+
+    times = race({"Euler": horizon(well(1, ls.noise.Constant(NOISE**2))), **{name: run(sde) for name, sde in equations.items()}}, rounds)
+    for name, t in times.items():
+        print(f"    {name:20s}{np.median(t):7.2f} ns per step of one component", flush=True)
+    return [Line(f"d = 100, {what} ÷ d = 1, per component", ratio(times, name, "Euler"), bound)
+            for name, what, bound in (("diagonal", "drift and noise diagonal", 2.0), ("dense noise", "dense noise", 5.2),
+                                      ("dense drift", "dense drift", 5.2), ("dense both", "drift and noise dense", 6.0))]
+
+
 def saving(rounds: int) -> list[Line]:
     """Saving every step, beyond the steps, against writing such an array time by time, as states come into being.
 
@@ -202,8 +226,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=9)
     rounds = parser.parse_args().rounds
-    parts: list[Callable[[], list[Line]]] = [lambda: kernels(rounds), lambda: saving(rounds), lambda: threads(rounds), lambda: [memory()],
-                                             lambda: cold_start(rounds), lambda: [parameters()], lambda: [import_time(rounds)]]
+    parts: list[Callable[[], list[Line]]] = [lambda: kernels(rounds), lambda: matrices(rounds), lambda: saving(rounds),
+                                             lambda: threads(rounds), lambda: [memory()], lambda: cold_start(rounds),
+                                             lambda: [parameters()], lambda: [import_time(rounds)]]
     lines = []
     for part in parts:
         for line in part():
