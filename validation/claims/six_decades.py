@@ -27,7 +27,7 @@ WELLS = {"sharp": SHARP, "flat": FLAT}
 CHOSEN = {"constant": (2.0, 5.0, 9.0, 15.0), "proportional to the loss, σ_H ∝ H": (2.0, 6.0, 20.0, 60.0),
           "proportional to the loss, σ_H ∝ H²": (2.0, 6.0, 20.0, 60.0), "quadratic, centred, σ_H ∝ H": (2.0, 6.0, 20.0, 60.0)}
 STEEP = (500.0, 1000.0)         # barriers between which slopes of power laws are taken: for κ = 1 they settle slowly
-FINE = 12                       # barriers of an exact line
+FINE = 60                       # barriers of an exact line
 SIMULATED = 3000.0              # times that are simulated
 BY_NAME = {kind.name: kind for kind in KINDS}
 
