@@ -1,8 +1,8 @@
 """The decomposition of linear equations and of SGD's recursion: reference numbers, random systems, simulated covariances.
 
 The parts of 200 random stable systems of up to 50 components against SciPy's Lyapunov solver; covariances of simulated ensembles of up
-to 16 components, and of 100-dimensional SGD by plain matrix products.  Controls: Q with the other sign, and the equation in place of the
-recursion.
+to 16 components, and of 100-dimensional SGD, also by plain matrix products.  Controls: Q with the other sign, and the equation in place of
+the recursion.
 """
 from __future__ import annotations
 
@@ -59,17 +59,20 @@ def _simulated() -> Iterator[Check]:
 
 
 def _hundred_dimensions() -> Iterator[Check]:
-    """SGD on a quadratic loss with 100 weights and noise that shares no axis with the Hessian, iterated by plain matrix products."""
+    """SGD on a quadratic loss with 100 weights and noise that shares no axis with the Hessian: by the library, and by matrix products."""
     rng = np.random.default_rng(5)
     axes = np.linalg.qr(rng.normal(size=(DIM, DIM)))[0]
     root = rng.normal(size=(DIM, DIM))
     curvatures, c = np.logspace(-1, 0.5, DIM), root @ root.T / DIM + 0.05 * np.eye(DIM)
     h = axes @ np.diag(curvatures) @ axes.T
     parts = ls.decompose(F=-h, D=RATE * c / BATCH / 2, dt=RATE)
+    end = round(6 / (RATE * curvatures[0])) * RATE
+    runs = ls.simulate(ls.linear(-h, RATE * c / BATCH / 2), np.zeros(DIM), (0, end), RATE, PATHS, [end], rng=6, progress=False)
+    yield _largest(f"SGD with {DIM} weights, simulated: largest z of {DIM * (DIM + 1) // 2} covariances", runs.x[:, -1], parts.covariance)
     x, noise = np.zeros((PATHS, DIM)), RATE * np.linalg.cholesky(c / BATCH)
     for _ in range(round(6 / (RATE * curvatures[0]))):
         x = x - RATE * x @ h + rng.normal(size=x.shape) @ noise.T
-    yield _largest(f"SGD with {DIM} weights: largest z of {DIM * (DIM + 1) // 2} covariances", x, parts.covariance)
+    yield _largest("the same by plain matrix products", x, parts.covariance)
     yield Check(name="the same: residual of its decomposition", value=parts.residual, reference=0.0, error=1e-12, bound=1.0)
     yield _largest("the same against the equation", x, ls.decompose(F=-h, D=RATE * c / BATCH / 2).covariance, control=True)
 
