@@ -19,11 +19,11 @@ from langevin_sgd.theory.fokker_planck import FokkerPlanck
 from langevin_sgd.theory.grid import Grid
 from langevin_sgd.theory.predict import predict
 from langevin_sgd.theory.quasipotential import quasipotential
-from langevin_sgd.theory.quasipotential_field import QuasipotentialField, quasipotential_field
+from langevin_sgd.theory.quasipotential_field import quasipotential_field
 
 __all__ = [
     "SDE", "Ball", "Box", "Chain", "CriticalPoint", "Escape", "EscapeReport", "Estimate", "EulerMaruyama", "FirstPassage", "FokkerPlanck",
-    "Grid", "HalfSpace", "Interval", "Key", "Landscape", "Milstein", "Prediction", "QuasipotentialField", "Region", "Status", "Sublevel", "Trajectories", "Where",
+    "Grid", "HalfSpace", "Interval", "Key", "Landscape", "Milstein", "Prediction", "Region", "Status", "Sublevel", "Trajectories", "Where",
     "escape", "exact", "first_passage", "landscapes", "langevin", "linear", "minimum_action_path", "noise", "plots", "predict",
     "quasipotential", "quasipotential_field", "sgd", "simulate", "systems", "theory",
 ]

@@ -2,7 +2,7 @@
 from langevin_sgd.plots.action import draw_action, draw_path, draw_work
 from langevin_sgd.plots.ensembles import draw_paths, draw_survival
 from langevin_sgd.plots.escape import draw_comparison, draw_escapes, draw_occupancy
-from langevin_sgd.plots.fields import draw_current, draw_landscape, draw_level_lines
+from langevin_sgd.plots.fields import draw_current, draw_flow, draw_landscape, draw_level_lines, draw_quasipotential
 
-__all__ = ["draw_action", "draw_comparison", "draw_current", "draw_escapes", "draw_landscape", "draw_level_lines", "draw_occupancy",
-           "draw_path", "draw_paths", "draw_survival", "draw_work"]
+__all__ = ["draw_action", "draw_comparison", "draw_current", "draw_escapes", "draw_flow", "draw_landscape", "draw_level_lines",
+           "draw_occupancy", "draw_path", "draw_paths", "draw_quasipotential", "draw_survival", "draw_work"]

@@ -14,7 +14,11 @@ from langevin_sgd.plots.theme import COLOURS, new_axes, tidy
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from langevin_sgd.models.sde import SDE
+
 SIZE = (5.6, 4.2)
+SHADES = 20             # of a quasi-potential
+FLOW = 61               # points along each axis, from which streamlines are drawn
 ARROWS = 24             # along each axis at most
 FAINTEST = 0.02         # of the longest arrow
 
@@ -31,6 +35,14 @@ class GridFunctionLike(Protocol):
     """What is drawn of an answer on a grid."""
 
     quantity: str
+    grid: Any
+    values: Array
+
+
+class QuasipotentialFieldLike(Protocol):
+    """What is drawn of a quasi-potential."""
+
+    sde: SDE
     grid: Any
     values: Array
 
@@ -72,6 +84,38 @@ def draw_level_lines(answer: GridFunctionLike, *, levels: Sequence[float] | None
     lines = ax.contour(x, y, np.ma.masked_invalid(answer.values.T), levels=levels, **{"colors": COLOURS[1], "linewidths": 1.2, **style})
     ax.clabel(lines, fontsize=7)
     return tidy(ax, x="x", y="y", title=f"lines: {answer.quantity}")
+
+
+def draw_quasipotential(field: QuasipotentialFieldLike, *, flow: bool = True, ax: Axes | None = None, **style: Any) -> Axes:
+    """Draw a quasi-potential in filled contours, under the streamlines of the drift; white where it is not known.
+
+    Parameters
+    ----------
+    field
+        What `quasipotential_field` gives.
+    flow
+        Whether to draw the streamlines too.
+    """
+    ax = new_axes(ax, SIZE)
+    x, y = field.grid.centres
+    known = np.ma.masked_invalid(field.values.T)
+    filled = ax.contourf(x, y, known, **{"levels": SHADES, "vmin": 0.0, "cmap": "cividis", **style})
+    bar = ax.figure.colorbar(filled, ax=ax, shrink=0.9)
+    bar.set_label("U, zero at the attractor")
+    if flow:
+        draw_flow(field.sde, field.grid.bounds, ax=ax)
+    ax.set(xlim=(x[0], x[-1]), ylim=(y[0], y[-1]))
+    names = field.sde.variables
+    return tidy(ax, x=names[0], y=names[1])
+
+
+def draw_flow(sde: SDE, bounds: ArrayLike, *, ax: Axes | None = None, **style: Any) -> Axes:
+    """Draw streamlines of the drift of an equation in the plane, within bounds (2, 2)."""
+    ax = new_axes(ax, SIZE)
+    x, y = (np.linspace(low, high, FLOW) for low, high in np.asarray(bounds, dtype=float))
+    f = sde.drift(np.stack(np.meshgrid(x, y), axis=-1))
+    ax.streamplot(x, y, f[..., 0], f[..., 1], **{"color": "#bbbbbb", "linewidth": 0.6, "arrowsize": 0.6, "density": 1.1, **style})
+    return ax
 
 
 def draw_current(grid: GridLike, current: Array, *, ax: Axes | None = None, **style: Any) -> Axes:

@@ -1,7 +1,7 @@
 """The least action from an edge of a grid to a state behind it, along a curved path: the step of a sweep for the quasi-potential.
 
-All lengths are in cells: with f_i / h_i for the drift and C_ij / (h_i h_j) for the covariance, cells are squares of side 1, and U stays what
-it is.  At both ends of the edge U and p = ∇U are known.  Between them U is the cubic with these values and slopes; its slope is one
+All lengths are in cells: with f_i / h_i for the drift and C_ij / (h_i h_j) for the covariance, cells are squares of side 1, and U stays
+what it is.  At both ends of the edge U and p = ∇U are known.  Between them U is the cubic with these values and slopes; its slope is one
 component of p at the foot of a path, and the Hamilton–Jacobi equation ⟨p, C p⟩ / 2 + ⟨f, p⟩ = 0 gives the other.  The path leaves
 along f + C p and is a cubic too, so that the foot and its direction at the end are what is left to choose; the geometric action
 ∫ |v| |f| − ⟨v, f⟩ in the metric C⁻¹ is taken by Gauss's rule.  Everything is of third order or better.

@@ -7,11 +7,12 @@ every n.
 """
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.polynomial.polynomial import polyval2d
+from numpy.typing import NDArray
 
 from langevin_sgd.models.arguments import Array
 from langevin_sgd.theory.weak_noise import WeakNoise
@@ -21,6 +22,9 @@ RADII, ANGLES = 12, 32          # of the points of a disc
 SHORTER = 0.8                   # from one radius of the disc to the next
 SMALLEST = 1e-6                 # radius, over the first
 CENTRE = 0.1                    # of the disc, where the relative residual is rounding
+
+Vector = Sequence[Array]        # of polynomials
+Matrix = Sequence[Vector]
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,8 @@ class NearAttractor:
         The least value on |w| = 1: below it the series holds.
     residual
         Of the Hamilton–Jacobi equation, over ⟨∇U, C ∇U⟩ / 2: the relative error of U.
+    fills
+        Whether the bounds end the disc, and not the error.
     """
 
     attractor: Array
@@ -46,11 +52,12 @@ class NearAttractor:
     coefficients: Array
     level: float
     residual: float
+    fills: bool = True
 
-    def at(self, x: Array) -> tuple[Array, Array, Array]:
+    def known(self, x: Array) -> tuple[Array, Array, NDArray[np.bool_]]:
         """Return U (n,), ∇U (n, 2), and whether the series holds (n,), at states x (n, 2)."""
         w = np.linalg.solve(self.root, (x - self.attractor).T).T
-        value, slope = polyval2d(*w.T, self.coefficients), _slope(self.coefficients, w)
+        value, slope = _value(self.coefficients, w), _slope(self.coefficients, w)
         holds = (np.linalg.norm(w, axis=-1) <= 1) & (value <= self.level)
         return value, np.linalg.solve(self.root.T, slope.T).T, holds
 
@@ -64,7 +71,7 @@ def near_attractor(noise: WeakNoise, a: Array, bounds: Array, error: float) -> N
     while True:
         found = _in_disc(noise, a, radius * root)
         if found.residual * radius**2 <= error * largest**2 or radius < SMALLEST * largest:
-            return found
+            return replace(found, fills=radius == largest)
         radius *= SHORTER
 
 
@@ -83,11 +90,11 @@ def _in_disc(noise: WeakNoise, a: Array, root: Array) -> NearAttractor:
     far = np.linalg.norm(w, axis=-1) > CENTRE
     with np.errstate(all="ignore"):
         residual = np.abs((kinetic + (drift * p).sum(-1)) / kinetic)[far].max()
-    level = float(polyval2d(*w[-ANGLES:].T, u).min())
+    level = float(_value(u, w[-ANGLES:]).min())
     return NearAttractor(a, root, u, level, float(residual) if np.isfinite(residual) and level > 0 else np.inf)
 
 
-def _series(slope: Array, centre: Array, f: list[Array], c: list[list[Array]]) -> Array:
+def _series(slope: Array, centre: Array, f: Vector, c: Matrix) -> Array:
     """U from the coefficients of f and C, degree by degree."""
     from scipy.linalg import solve_continuous_lyapunov
     u = np.zeros((DEGREE + 1, DEGREE + 1))
@@ -101,7 +108,7 @@ def _series(slope: Array, centre: Array, f: list[Array], c: list[list[Array]]) -
     return u
 
 
-def _hamiltonian(u: Array, f: list[Array], c: list[list[Array]]) -> Array:
+def _hamiltonian(u: Array, f: Vector, c: Matrix) -> Array:
     """⟨∇U, C ∇U⟩ / 2 + ⟨f, ∇U⟩ as a polynomial."""
     p = [_derivative(u), _derivative(u.T).T]
     return sum((_product(p[i], (_product(c[i][0], p[0]) + _product(c[i][1], p[1])) / 2 + f[i]) for i in range(2)), np.zeros_like(u))
@@ -124,9 +131,14 @@ def _derivative(a: Array) -> Array:
     return out
 
 
+def _value(u: Array, w: Array) -> Array:
+    """A polynomial at states (n, 2)."""
+    return np.asarray(polyval2d(w[:, 0], w[:, 1], u))
+
+
 def _slope(u: Array, w: Array) -> Array:
     """∇U with respect to w, (n, 2)."""
-    return np.stack([polyval2d(*w.T, _derivative(u)), polyval2d(*w.T, _derivative(u.T).T)], axis=-1)
+    return np.stack([_value(_derivative(u), w), _value(_derivative(u.T).T, w)], axis=-1)
 
 
 def _fitted(values: Array, w: Array, low: int, high: int) -> Array:

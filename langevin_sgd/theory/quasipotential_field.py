@@ -7,16 +7,18 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from langevin_sgd.models.answers import Estimate
-from langevin_sgd.models.arguments import Array, state
+from langevin_sgd.models.arguments import Array, points, state
 from langevin_sgd.models.region import Region
 from langevin_sgd.models.sde import SDE
 from langevin_sgd.theory.action import NEAR, attractor_at, check_equation
 from langevin_sgd.theory.grid import Grid
 from langevin_sgd.theory.quasipotential import as_estimate
-from langevin_sgd.theory.swept_grid import SweptGrid, swept
+from langevin_sgd.theory.swept_grid import SweptGrid, cell_of, swept
 from langevin_sgd.theory.weak_noise import WeakNoise
 
 METHOD = "ordered upwind sweep"
+SLACK = 1e-3                    # of the U where a path leaves the basin, which is that of a node
+ZOOMED = 64                     # cells along each axis of a smaller box, from which the sweep comes
 AROUND = 2                      # cells, of which the largest error counts
 
 
@@ -90,6 +92,22 @@ class QuasipotentialField:
                              f"{self.wall_level:.4g}: paths that leave the grid may cost less; give `grid` wider bounds.")
         return as_estimate(self.sde, float(value[0]), float(error[0]), METHOD)
 
+    def values_at(self, x: ArrayLike) -> Array:
+        """Return U (...) at many states (..., 2); NaN where it is not known.
+
+        Examples
+        --------
+        >>> import langevin_sgd as ls
+        >>> field = ls.quasipotential_field(ls.systems.rotating_quadratic(rotation=2.0), [0.0, 0.0], ls.Grid([(-1, 1), (-1, 1)], 64))
+        >>> field.values_at([[0.0, 0.0], [0.3, 0.4], [2.0, 0.0]]).round(9)
+        array([0.  , 0.25,  nan])
+        """
+        states = points("x", x, 2)
+        flat, (low, high) = states.reshape(-1, 2), self.grid.bounds.T
+        value, error = self._values_at(np.clip(flat, low, high))
+        known = ((low <= flat) & (flat <= high)).all(axis=-1) & (value - error <= self.wall_level)
+        return np.where(known, value, np.nan).reshape(states.shape[:-1])
+
     def lowest_on_boundary(self, region: Region) -> tuple[Array, Estimate]:
         """Return where U is lowest on the boundary of a region around the attractor, and its value there.
 
@@ -114,16 +132,15 @@ class QuasipotentialField:
         [0.24 0.32] 0.16 ± ... (ordered upwind sweep, Itô; ...)
         """
         crossed = self._crossings(region)
-        values = self._fine.at(crossed)[0] if len(crossed) else np.empty(0)
-        values = np.where(values <= self.wall_level + self._values_at(crossed)[1], values, np.nan)
+        values = self.values_at(crossed)
         if not np.isfinite(values).any():
             raise ValueError(f"the boundary of `region` is {region!r}, but nowhere in the basin on the grid is it reached below "
                              f"U = {self.wall_level:.4g}, the lowest on the wall; give `grid` wider bounds, or a smaller region.")
         point = self._lowest_near(region, crossed[np.nanargmin(values)])
         value, error = self._values_at(point[None])
-        if value[0] > self._fine.gate + error[0]:
-            raise ValueError(f"`region` is {region!r}, and U on its boundary in the basin is {value[0]:.4g} at least, but a path leaves the "
-                             f"basin for {self._fine.gate:.4g} and may go on without cost; give a region within the basin.")
+        if value[0] > (1 + SLACK) * self._fine.gate + error[0]:
+            raise ValueError(f"`region` is {region!r}, and U on its boundary in the basin is {value[0]:.4g} at least, but a path leaves "
+                             f"the basin for {self._fine.gate:.4g} and may go on without cost; give a region within the basin.")
         return point, as_estimate(self.sde, float(value[0]), float(error[0]), METHOD)
 
     def _values_at(self, x: Array) -> tuple[Array, Array]:
@@ -134,7 +151,7 @@ class QuasipotentialField:
 
     def _cells(self, x: Array) -> Array:
         """The indices (n, 2) of the cells around states."""
-        return np.clip(((x - self.grid.bounds[:, 0]) / self._fine.cell).astype(int), 0, np.array(self.grid.shape) - 1)
+        return np.clip(((x - self.grid.bounds[:, 0]) / cell_of(self.grid)).astype(int), 0, np.array(self.grid.shape) - 1)
 
     def _crossings(self, region: Region) -> Array:
         """Where lines between neighbouring nodes cross the boundary (n, 2), to second order."""
@@ -157,7 +174,7 @@ class QuasipotentialField:
     def _lowest_near(self, region: Region, start: Array) -> Array:
         """The lowest point of the boundary within two cells of a state."""
         from scipy.optimize import minimize
-        cell = self._fine.cell
+        cell = cell_of(self.grid)
         scale = float(np.nanmax(self.values))
 
         def height(s: Array) -> tuple[float, Array]:
@@ -202,9 +219,9 @@ def quasipotential_field(sde: SDE, start: ArrayLike, grid: Grid) -> Quasipotenti
     -----
     The factor is that of `quasipotential`, where the regime is described: exp(U / ε) is how mean times grow.  U solves the
     Hamilton–Jacobi equation ⟨∇U, C ∇U⟩ / 2 + ⟨f, ∇U⟩ = 0; it starts with a power series around the attractor and goes on by a sweep over
-    the grid in the order of rising U, along curved paths.  The error falls like the third power of the size of a cell, also where the drift
-    turns much faster than it relaxes (then cells must resolve the turns); only along lines where paths from two sides meet, and near saddles, by
-    less.  The field is computed a second time with every second edge: the change is given as the error.
+    the grid in the order of rising U, along curved paths.  The error falls like the third power of the size of a cell; less steeply
+    at saddles, and somewhere between where the drift turns ten times as fast as it relaxes.  The field is computed a second time with every
+    second edge, and the change is given as the error.
 
     No path is assumed: where several are locally the least, the field has the least of all.  The value at a single state to more digits,
     and the path: `quasipotential`, `minimum_action_path`.
@@ -226,13 +243,13 @@ def quasipotential_field(sde: SDE, start: ArrayLike, grid: Grid) -> Quasipotenti
     low, high = grid.bounds.T
     if not ((low < attractor) & (attractor < high)).all():
         raise ValueError(f"`start` is {attractor.tolist()}, but must be inside the grid, which covers {grid.bounds.tolist()}.")
-    fine, coarse = swept(noise, attractor, grid), swept(noise, attractor, grid.coarser(2))
+    fine, coarse = swept(noise, attractor, grid, ZOOMED), swept(noise, attractor, grid.coarser(2), ZOOMED // 2)
     values = fine.values
     known = np.isfinite(values)
     change = np.full(grid.shape, np.nan)
     change[known] = np.abs(coarse.at(grid.points[known.ravel()])[0] - values[known])
     known &= np.isfinite(change)
-    error = np.where(known, np.maximum(_largest_around(change), fine.near.residual * values), np.nan)
+    error = np.where(known, np.maximum(_largest_around(change), fine.residual * values), np.nan)
     return QuasipotentialField(sde, attractor, grid, np.where(known, values, np.nan), np.where(known[..., None], fine.gradient, np.nan),
                                error, fine, coarse)
 
@@ -241,8 +258,8 @@ def _check_grid(sde: SDE, grid: Grid) -> None:
     if not isinstance(grid, Grid):
         raise ValueError(f"`grid` is {grid!r}, but must be a grid, such as ls.Grid([(-2, 2), (-1, 1)], (80, 40)).")
     if sde.dim != 2 or grid.dim != 2:
-        raise ValueError(f"`grid` has {grid.dim} axes and the equation {sde.dim} components, but the field is for two: `quasipotential` has U at "
-                         "single states in any dimension.")
+        raise ValueError(f"`grid` has {grid.dim} axes and the equation {sde.dim} components, but the field is for two: `quasipotential` "
+                         "has U at single states in any dimension.")
     if not grid.is_uniform:
         raise ValueError("`grid` has cells of different size, but the sweep needs cells of one shape: ls.Grid(bounds, cells).")
 

@@ -25,7 +25,20 @@ import numpy as np
 
 from langevin_sgd.models.arguments import Array
 from langevin_sgd.theory import curved_update
-from langevin_sgd.theory.curved_update import Edge, Local, Pair, Plane, at_point, compiled, cost, least_through, local, momentum, path_cost, velocity
+from langevin_sgd.theory.curved_update import (
+    Edge,
+    Local,
+    Pair,
+    Plane,
+    at_point,
+    compiled,
+    cost,
+    least_through,
+    local,
+    momentum,
+    path_cost,
+    velocity,
+)
 from langevin_sgd.theory.grid import Whole
 
 UNKNOWN, CONSIDERED, ROUGH, ACCEPTED = 0, 1, 2, 3       # rough: accepted with a straight path, so that its ∇U is not used
@@ -143,7 +156,7 @@ def _spread(field: Field, best: Whole, heap: Heap, i: int, j: int) -> None:
 def _settled(field: Field, i: int, j: int, n: int) -> Found:
     """U and ∇U of a node that is accepted: by the path that arrives like the nearest accepted node's or the best straight one's."""
     x, k, m = (float(i), float(j)), n // field.u.shape[1], n % field.u.shape[1]
-    guess = _nearest_momentum(field, x, (0.0, 0.0))
+    guess = _nearest_momentum(field, x)
     value, p, smooth = followed(field, x, guess)
     here = at_point(field.plane, 2 * i, 2 * j)
     other = field.p[k, m, 0], field.p[k, m, 1]
@@ -164,11 +177,13 @@ def followed(field: Field, x: Pair, guess: Pair) -> Found:
     at, p = x, guess
     last_i, last_j = -1, -1
     for _ in range(int(REACH / STRIDE)):
-        p = _nearest_momentum(field, at, p)
-        d = _backwards(field.plane, at, p)
+        here = local(field.plane, at)
+        p = _momentum_along(field, at, p, here)
+        d = _backwards(p, here)
         middle = at[0] + STRIDE / 2 * d[0], at[1] + STRIDE / 2 * d[1]
-        p = _nearest_momentum(field, middle, p)
-        d = _backwards(field.plane, middle, p)
+        here = local(field.plane, middle)
+        p = _momentum_along(field, middle, p, here)
+        d = _backwards(p, here)
         at = at[0] + STRIDE * d[0], at[1] + STRIDE * d[1]
         if not (-1 <= at[0] <= rows and -1 <= at[1] <= columns):
             break
@@ -183,8 +198,8 @@ def followed(field: Field, x: Pair, guess: Pair) -> Found:
 
 
 @compiled
-def _backwards(plane: Plane, at: Pair, p: Pair) -> Pair:
-    v = velocity(p, local(plane, at))
+def _backwards(p: Pair, here: Local) -> Pair:
+    v = velocity(p, here)
     size = math.sqrt(v[0]**2 + v[1]**2)
     return -v[0] / size, -v[1] / size
 
@@ -193,10 +208,10 @@ def _backwards(plane: Plane, at: Pair, p: Pair) -> Pair:
 def _crossed(at: Pair, d: Pair) -> tuple[int, int, bool]:
     """The edge nearest to a state on its way, by its lower end, and whether it runs along the second axis."""
     if abs(d[0]) >= abs(d[1]):
-        i = int(math.floor(at[0] + 0.5))
-        return i, int(math.floor(at[1] - (at[0] - i) * d[1] / d[0])), True
-    j = int(math.floor(at[1] + 0.5))
-    return int(math.floor(at[0] - (at[1] - j) * d[0] / d[1])), j, False
+        i = math.floor(at[0] + 0.5)
+        return i, math.floor(at[1] - (at[0] - i) * d[1] / d[0]), True
+    j = math.floor(at[1] + 0.5)
+    return math.floor(at[0] - (at[1] - j) * d[0] / d[1]), j, False
 
 
 @compiled
@@ -225,13 +240,24 @@ def _through_edges(field: Field, x: Pair, i: int, j: int, upright: bool) -> Foun
 
 @compiled
 def _usable(field: Field, i: int, j: int, k: int, m: int) -> bool:
-    """Whether both ends are accepted, and paths go through them side by side."""
+    """Whether both ends are accepted, and paths go through them as through one field."""
     if i < 0 or j < 0 or k >= field.u.shape[0] or m >= field.u.shape[1]:
         return False
     if field.status[i, j] != ACCEPTED or field.status[k, m] != ACCEPTED:
         return False
-    return _parallel(velocity((field.p[i, j, 0], field.p[i, j, 1]), at_point(field.plane, 2 * i, 2 * j)),
-                     velocity((field.p[k, m, 0], field.p[k, m, 1]), at_point(field.plane, 2 * k, 2 * m)))
+    return _belongs(field, k, m, (float(i), float(j)), (field.p[i, j, 0], field.p[i, j, 1]), at_point(field.plane, 2 * i, 2 * j))
+
+
+@compiled
+def _belongs(field: Field, i: int, j: int, at: Pair, p: Pair, here: Local) -> bool:
+    """Whether ∇U of a node and at a state are of one field, and no line is between them where U is the lower of two.
+
+    On such a line U is concave: paths meet.  Where they go away from one another or side by side there is none.
+    """
+    q = field.p[i, j, 0], field.p[i, j, 1]
+    if (q[0] - p[0]) * (i - at[0]) + (q[1] - p[1]) * (j - at[1]) >= 0.0:
+        return True
+    return _parallel(velocity(p, here), velocity(q, at_point(field.plane, 2 * i, 2 * j)))
 
 
 @compiled
@@ -240,10 +266,10 @@ def _parallel(v: Pair, w: Pair) -> bool:
 
 
 @compiled
-def _nearest_momentum(field: Field, at: Pair, p: Pair) -> Pair:
-    """∇U of the nearest accepted node of the nine around a state; p if there is none."""
-    i0, j0 = int(math.floor(at[0] + 0.5)), int(math.floor(at[1] + 0.5))
-    nearest = math.inf
+def _nearest_momentum(field: Field, at: Pair) -> Pair:
+    """∇U of the nearest accepted node of the nine around a state; zero if there is none."""
+    i0, j0 = math.floor(at[0] + 0.5), math.floor(at[1] + 0.5)
+    nearest, p = math.inf, (0.0, 0.0)
     for i in range(max(i0 - 1, 0), min(i0 + 2, field.u.shape[0])):
         for j in range(max(j0 - 1, 0), min(j0 + 2, field.u.shape[1])):
             distance = (at[0] - i)**2 + (at[1] - j)**2
@@ -253,14 +279,33 @@ def _nearest_momentum(field: Field, at: Pair, p: Pair) -> Pair:
 
 
 @compiled
+def _momentum_along(field: Field, at: Pair, p: Pair, here: Local) -> Pair:
+    """∇U on a path, from what it was just before: between the nodes around that belong to it, or of the nearest of nine that does."""
+    i0, j0 = math.floor(at[0]), math.floor(at[1])
+    total, p0, p1 = 0.0, 0.0, 0.0
+    nearest, close = math.inf, p
+    for i in range(max(i0 - 1, 0), min(i0 + 3, field.u.shape[0])):
+        for j in range(max(j0 - 1, 0), min(j0 + 3, field.u.shape[1])):
+            if field.status[i, j] != ACCEPTED or not _belongs(field, i, j, at, p, here):
+                continue
+            u, w = abs(at[0] - i), abs(at[1] - j)
+            if u < 1 and w < 1:
+                weight = (1 - u) * (1 - w)
+                total, p0, p1 = total + weight, p0 + weight * field.p[i, j, 0], p1 + weight * field.p[i, j, 1]
+            if max(u, w) <= 1.5 and u * u + w * w < nearest:
+                nearest, close = u * u + w * w, (field.p[i, j, 0], field.p[i, j, 1])
+    return (p0 / total, p1 / total) if total > 0.0 else close
+
+
+@compiled
 def _at_states(field: Field, states: Array, trusted: Whole) -> tuple[Array, Array]:
     """U (n,) and ∇U (n, 2) at states (n, 2), in cells: the least over the paths that arrive like those of the four nodes around."""
     values, slopes = np.full(len(states), np.nan), np.full((len(states), 2), np.nan)
     for n in range(len(states)):
         x = states[n, 0], states[n, 1]
         least = math.inf
-        i0 = min(max(int(math.floor(x[0])), 0), field.u.shape[0] - 2)
-        j0 = min(max(int(math.floor(x[1])), 0), field.u.shape[1] - 2)
+        i0 = min(max(math.floor(x[0]), 0), field.u.shape[0] - 2)
+        j0 = min(max(math.floor(x[1]), 0), field.u.shape[1] - 2)
         for i in range(i0, i0 + 2):
             for j in range(j0, j0 + 2):
                 if field.status[i, j] == ACCEPTED and trusted[i, j]:
