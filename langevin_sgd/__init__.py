@@ -27,11 +27,12 @@ from langevin_sgd.theory.fokker_planck import FokkerPlanck
 from langevin_sgd.theory.grid import Grid
 from langevin_sgd.theory.predict import predict
 from langevin_sgd.theory.quasipotential import quasipotential
+from langevin_sgd.theory.quasipotential_field import quasipotential_field
 
 __all__ = [
     "SDE", "Agreement", "Ball", "Box", "Chain", "CriticalPoint", "Escape", "EscapeReport", "Estimate", "EulerMaruyama", "ExactLinear",
     "FirstPassage", "FokkerPlanck", "Grid", "HalfSpace", "Interval", "Key", "Landscape", "Milstein", "Prediction", "QuasiStationary",
     "Region", "Splitting", "Status", "Sublevel", "Trajectories", "WeightedEnsemble", "Where", "compose", "decompose", "escape", "exact",
     "first_passage", "landscapes", "langevin", "linear", "mean_passage_time", "minimum_action_path", "noise", "plots", "predict",
-    "quasipotential", "sgd", "simulate", "splitting", "systems", "theory", "weighted_ensemble",
+    "quasipotential", "quasipotential_field", "sgd", "simulate", "splitting", "systems", "theory", "weighted_ensemble",
 ]

@@ -3,12 +3,21 @@ from langevin_sgd.plots.action import draw_action, draw_path, draw_work
 from langevin_sgd.plots.decomposition import draw_decomposition, draw_potential_and_loss
 from langevin_sgd.plots.ensembles import draw_paths, draw_survival
 from langevin_sgd.plots.escape import draw_comparison, draw_escapes, draw_occupancy
-from langevin_sgd.plots.fields import draw_current, draw_landscape, draw_level_lines, draw_potential, draw_streamlines, draw_transitions
+from langevin_sgd.plots.fields import (
+    draw_current,
+    draw_flow,
+    draw_landscape,
+    draw_level_lines,
+    draw_potential,
+    draw_quasipotential,
+    draw_streamlines,
+    draw_transitions,
+)
 from langevin_sgd.plots.methods import draw_methods
 from langevin_sgd.plots.splitting import draw_splitting
 
 __all__ = [
-    "draw_action", "draw_comparison", "draw_current", "draw_decomposition", "draw_escapes", "draw_landscape", "draw_level_lines",
-    "draw_methods", "draw_occupancy", "draw_path", "draw_paths", "draw_potential", "draw_potential_and_loss", "draw_splitting",
-    "draw_streamlines", "draw_survival", "draw_transitions", "draw_work",
+    "draw_action", "draw_comparison", "draw_current", "draw_decomposition", "draw_escapes", "draw_flow", "draw_landscape",
+    "draw_level_lines", "draw_methods", "draw_occupancy", "draw_path", "draw_paths", "draw_potential", "draw_potential_and_loss",
+    "draw_quasipotential", "draw_splitting", "draw_streamlines", "draw_survival", "draw_transitions", "draw_work",
 ]

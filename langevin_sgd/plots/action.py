@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from langevin_sgd.models.arguments import Array
+from langevin_sgd.plots.fields import QuasipotentialFieldLike, draw_flow, draw_quasipotential
 from langevin_sgd.plots.theme import COLOURS, EXACT, new_axes, tidy
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from langevin_sgd.models.sde import SDE
 
 MARGIN = 0.25           # of the flow around the path, over the larger side of the path's box
-GRID = 61
 
 
 class ActionPathLike(Protocol):
@@ -38,13 +38,22 @@ class ActionPathLike(Protocol):
         """Saddles on the way."""
 
 
-def draw_action(result: ActionPathLike, *, title: str = "") -> Figure:
+class FieldAlongLike(QuasipotentialFieldLike, Protocol):
+    """A quasi-potential that is known at many states."""
+
+    def values_at(self, x: Array) -> Array:
+        """U, NaN where it is not known."""
+
+
+def draw_action(result: ActionPathLike, *, field: FieldAlongLike | None = None, title: str = "") -> Figure:
     """Draw a path of least action: in the plane over the flow of the drift, with the action spent along it beside.
 
     Parameters
     ----------
     result
         The result of `minimum_action_path`.
+    field
+        What `quasipotential_field` gives for the same attractor: it is drawn under the path, and read along it beside.
     title
         Above the figure.
 
@@ -55,11 +64,13 @@ def draw_action(result: ActionPathLike, *, title: str = "") -> Figure:
     """
     from matplotlib.figure import Figure
     plane = result.path.ndim == 2 and result.path.shape[1] == 2
-    figure = Figure(figsize=(8.4, 3.6) if plane else (5.2, 3.6), layout="constrained")
+    figure = Figure(figsize=(9.2 if field else 8.4, 3.6) if plane else (5.2, 3.6), layout="constrained")
     if plane:
         beside, work = figure.subplots(1, 2, width_ratios=[1.3, 1])
-        draw_path(result, ax=beside)
-        draw_work(result, ax=work)
+        if field is not None:
+            draw_quasipotential(field, ax=beside)
+        draw_path(result, ax=beside, flow=field is None)
+        draw_work(result, ax=work, field=field)
     else:
         draw_work(result, ax=figure.subplots())
     if title:
@@ -82,9 +93,7 @@ def draw_path(result: ActionPathLike, *, ax: Axes | None = None, flow: bool = Tr
                          "draw_work draws the action along any.")
     ax = new_axes(ax, (5.2, 4.0))
     if flow:
-        x, y = (np.linspace(a, b, GRID) for a, b in _box(result.path))
-        f = result.sde.drift(np.stack(np.meshgrid(x, y), axis=-1))
-        ax.streamplot(x, y, f[..., 0], f[..., 1], color="#bbbbbb", linewidth=0.6, arrowsize=0.6, density=1.1)
+        draw_flow(result.sde, _box(result.path), ax=ax)
     ax.plot(*result.path.T, **{"color": COLOURS[0], **EXACT, "linewidth": 2.2, **style})
     ax.plot(*result.path[0], "o", color="black", markersize=5, zorder=5)
     ax.plot(*result.path[-1], "s", color="black", markersize=5, zorder=5)
@@ -93,12 +102,16 @@ def draw_path(result: ActionPathLike, *, ax: Axes | None = None, flow: bool = Tr
     return tidy(ax, x=names[0], y=names[1])
 
 
-def draw_work(result: ActionPathLike, *, ax: Axes | None = None, **style: Any) -> Axes:
-    """Draw the action spent against the distance along the path."""
+def draw_work(result: ActionPathLike, *, field: FieldAlongLike | None = None, ax: Axes | None = None, **style: Any) -> Axes:
+    """Draw the action spent against the distance along the path, and the quasi-potential there if a field is given."""
     ax = new_axes(ax)
     states = result.path.reshape(len(result.path), -1)
     distance = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(states, axis=0), axis=1))])
     ax.plot(distance, result.work, **{"color": COLOURS[0], **EXACT, **style})
+    if field is not None:
+        ax.lines[-1].set_label("action of the path")
+        ax.plot(distance, field.values_at(states), color="black", linewidth=0.8, zorder=4, label="field along it")
+        ax.legend(fontsize=8, frameon=False, loc="lower right")
     for crossing in result.crossings:
         at = int(np.argmin(np.linalg.norm(states - crossing, axis=1)))
         ax.plot(distance[at], result.work[at], "x", color="black", markersize=7, zorder=5)

@@ -14,7 +14,11 @@ from langevin_sgd.plots.theme import COLOURS, new_axes, tidy
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from langevin_sgd.models.sde import SDE
+
 SIZE = (5.6, 4.2)
+U_SHADES = 20           # of a quasi-potential
+FLOW = 61               # points along each axis, from which streamlines are drawn
 ARROWS = 24             # along each axis at most
 FAINTEST = 0.02         # of the longest arrow
 FAINTEST_LINE = 0.01    # of the strongest current that a streamline is drawn through
@@ -39,6 +43,14 @@ class GridFunctionLike(Protocol):
     """What is drawn of an answer on a grid."""
 
     quantity: str
+    grid: Any
+    values: Array
+
+
+class QuasipotentialFieldLike(Protocol):
+    """What is drawn of a quasi-potential."""
+
+    sde: SDE
     grid: Any
     values: Array
 
@@ -145,6 +157,38 @@ def draw_transitions(density: GridFunctionLike, committor: GridFunctionLike, cur
         draw_streamlines(density.grid, current, ax=ax)
     draw_level_lines(committor, levels=COMMITTOR_LEVELS, ax=ax)
     ax.set_title("shades: −ln p;  blue: committor;  " + ("orange: current" if is_flowing else "no current"), fontsize=10, loc="left")
+    return ax
+
+
+def draw_quasipotential(field: QuasipotentialFieldLike, *, flow: bool = True, ax: Axes | None = None, **style: Any) -> Axes:
+    """Draw a quasi-potential in filled contours, under the streamlines of the drift; white where it is not known.
+
+    Parameters
+    ----------
+    field
+        What `quasipotential_field` gives.
+    flow
+        Whether to draw the streamlines too.
+    """
+    ax = new_axes(ax, SIZE)
+    x, y = field.grid.centres
+    known = np.ma.masked_invalid(field.values.T)
+    filled = ax.contourf(x, y, known, **{"levels": U_SHADES, "vmin": 0.0, "cmap": "cividis", **style})
+    bar = ax.figure.colorbar(filled, ax=ax, shrink=0.9)
+    bar.set_label("U, zero at the attractor")
+    if flow:
+        draw_flow(field.sde, field.grid.bounds, ax=ax)
+    ax.set(xlim=(x[0], x[-1]), ylim=(y[0], y[-1]))
+    names = field.sde.variables
+    return tidy(ax, x=names[0], y=names[1])
+
+
+def draw_flow(sde: SDE, bounds: ArrayLike, *, ax: Axes | None = None, **style: Any) -> Axes:
+    """Draw streamlines of the drift of an equation in the plane, within bounds (2, 2)."""
+    ax = new_axes(ax, SIZE)
+    x, y = (np.linspace(low, high, FLOW) for low, high in np.asarray(bounds, dtype=float))
+    f = sde.drift(np.stack(np.meshgrid(x, y), axis=-1))
+    ax.streamplot(x, y, f[..., 0], f[..., 1], **{"color": "#bbbbbb", "linewidth": 0.6, "arrowsize": 0.6, "density": 1.1, **style})
     return ax
 
 

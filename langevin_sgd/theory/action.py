@@ -130,22 +130,33 @@ def minimum_action_path(sde: SDE, start: ArrayLike, end: ArrayLike) -> ActionPat
 
 def checked(sde: SDE, start: ArrayLike, end: ArrayLike) -> tuple[WeakNoise, Array, Array]:
     """Return f and C of the equation, the attractor, and the end, moved onto a fixed point that it is meant to be."""
-    if not isinstance(sde, SDE):
-        raise ValueError(f"`sde` is {sde!r}, but must be an equation, made by ls.sgd, ls.langevin or ls.SDE.")
-    if sde.depends_on_time:
-        raise ValueError("`sde` depends on the time t: a minimum action path knows one drift and one noise, so freeze them at a time.")
+    check_equation(sde)
     a, z = state("start", start, sde.dim), state("end", end, sde.dim)
     distance = float(np.linalg.norm(z - a)) or max(1.0, float(np.linalg.norm(a)))
     noise = WeakNoise(sde, distance)
-    settled = fixed_point(noise, a, NEAR * distance)
+    settled = attractor_at(noise, a, NEAR * distance)
+    at_end = fixed_point(noise, z, SNAP * distance)
+    return noise, settled, z if at_end is None else at_end
+
+
+def check_equation(sde: SDE) -> None:
+    """Refuse what is no equation, or one that changes with time."""
+    if not isinstance(sde, SDE):
+        raise ValueError(f"`sde` is {sde!r}, but must be an equation, made by ls.sgd, ls.langevin or ls.SDE.")
+    if sde.depends_on_time:
+        raise ValueError("`sde` depends on the time t: a path of least action knows one drift and one noise, so freeze them at a time.")
+
+
+def attractor_at(noise: WeakNoise, a: Array, reach: float) -> Array:
+    """Return the stable fixed point within reach of the state `start`, or refuse it."""
+    settled = fixed_point(noise, a, reach)
     if settled is None:
         raise ValueError(f"`start` is {_text(a)}, but must be an attractor: the drift there is {_text(noise.drift(a[None])[0])}, and no "
-                         f"zero of it is within {NEAR * distance:.2g}.")
+                         f"zero of it is within {reach:.2g}.")
     if not (rates := growth(noise, settled))[0] < 0:
         raise ValueError(f"`start` is {_text(a)}, but must be an attractor: the drift vanishes there, and its Jacobian has an eigenvalue "
                          f"with the real part {rates[0]:.3g}, which must be negative.")
-    at_end = fixed_point(noise, z, SNAP * distance)
-    return noise, settled, z if at_end is None else at_end
+    return settled
 
 
 def _in_space(noise: WeakNoise, a: Array, z: Array, distance: float) -> ActionPath:

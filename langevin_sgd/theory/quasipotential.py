@@ -63,9 +63,9 @@ def _at(sde: SDE, start: ArrayLike, end: Array) -> Estimate:
     noise, a, z = checked(sde, start, end)
     for closed in (_linear, _gradient):
         if found := closed(noise, a, z):
-            return _estimate(sde, *found)
+            return as_estimate(sde, *found)
     path = minimum_action_path(sde, a, z)
-    return _estimate(sde, path.action, path.error, "path of least action")
+    return as_estimate(sde, path.action, path.error, "path of least action")
 
 
 def _linear(noise: WeakNoise, a: Array, z: Array) -> tuple[float, float, str] | None:
@@ -97,7 +97,8 @@ def _gradient(noise: WeakNoise, a: Array, z: Array) -> tuple[float, float, str] 
     return 2 * (high - low) / c[0, 0], 2 * ROUNDING * (abs(high) + abs(low)) / c[0, 0], "gradient: 2 (L − L_min) / c"
 
 
-def _estimate(sde: SDE, value: float, error: float, method: str) -> Estimate:
+def as_estimate(sde: SDE, value: float, error: float, method: str) -> Estimate:
+    """Return a quasi-potential with its error and what it means for times."""
     exponent = value / sde.values["strength"]
     return Estimate(value=value, low=value - error, high=value + error, confidence=1.0, method=method, quantity="quasi-potential",
                     interpretation=sde.interpretation, verdict=f"the time to get there grows like exp(U / ε), U / ε = {exponent:.3g}")

@@ -9,6 +9,7 @@ import pytest
 
 import langevin_sgd as ls
 from langevin_sgd.plots import (
+    draw_action,
     draw_current,
     draw_escapes,
     draw_landscape,
@@ -17,6 +18,7 @@ from langevin_sgd.plots import (
     draw_occupancy,
     draw_paths,
     draw_potential,
+    draw_quasipotential,
     draw_streamlines,
     draw_survival,
     draw_transitions,
@@ -185,3 +187,25 @@ def test_methods_are_drawn_where_they_were_used_with_their_ratios() -> None:
     assert [t.get_text() for t in above.get_legend().get_texts()] == ["exact", "simulation"]
     assert below.containers[-1].lines[0].get_ydata() == pytest.approx([m.value / e.value for m, e in zip(measured, exact, strict=False)])
     assert len(drawn(figure)) > 10_000
+
+
+def test_a_path_of_least_action_runs_over_the_quasi_potential_and_spends_it() -> None:
+    sde, start = ls.systems.maier_stein(10.0), [-1.0, 0.0]
+    field = ls.quasipotential_field(sde, start, ls.Grid([(-1.6, 0.4), (-0.8, 0.8)], (60, 48)))
+    path = ls.minimum_action_path(sde, start, [0.0, 0.0])
+    figure = draw_action(path, field=field, title="Maier–Stein")
+    plane, work, bar = figure.axes
+    assert any(np.array_equal(line.get_xydata(), path.path) for line in plane.lines)
+    spent, along = (line.get_ydata() for line in work.lines[:2])
+    assert np.array_equal(spent, path.work) and np.abs(along - spent).max() < 1e-3
+    assert [t.get_text() for t in work.get_legend().get_texts()] == ["action of the path", "field along it"]
+    assert bar.get_ylabel() == "U, zero at the attractor" and bar.get_ylim()[0] == 0.0
+    assert len(drawn(figure)) > 10_000
+
+
+def test_where_the_quasi_potential_is_not_known_nothing_is_drawn() -> None:
+    sde = ls.systems.maier_stein(2.0)
+    field = ls.quasipotential_field(sde, [-1.0, 0.0], ls.Grid([(-1.8, 1.8), (-0.9, 0.9)], (60, 32)))
+    filled = draw_quasipotential(field, flow=False).collections[0]
+    drawn_at = np.concatenate([path.vertices for path in filled.get_paths()])
+    assert drawn_at[:, 0].min() < -1.2 and drawn_at[:, 0].max() < 0.05          # the other well is white

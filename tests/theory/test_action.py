@@ -14,25 +14,9 @@ from langevin_sgd.theory.relaxed_path import chain_action, relaxed
 from langevin_sgd.theory.ritz_path import action_and_slopes, first_path, refined
 from langevin_sgd.theory.weak_noise import WeakNoise, lagrangian
 from tests import oracles
+from tests.theory.known_quasipotentials import CIRCLING, SADDLE, START, TURNING, VALLEY, X, Y, Z, solved_backwards
 
 MAIER_STEIN = oracles.select("quasipotential", dim=2)
-X, Y, Z = sympy.symbols("x y z", real=True)
-
-
-def solved_backwards(potential, covariance, rotation, variables=(X, Y)) -> tuple[ls.SDE, callable]:
-    """An equation with a known quasi-potential: f = −C ∇U / 2 + A ∇U with antisymmetric A solves ⟨f, ∇U⟩ + ⟨∇U, C ∇U⟩ / 2 = 0."""
-    slope, c = sympy.Matrix([potential]).jacobian(variables).T, sympy.Matrix(covariance)
-    drift = -c * slope / 2 + sympy.Matrix(rotation) * slope
-    texts = [[str(entry) for entry in row] for row in c.tolist()]
-    return ls.SDE([str(sympy.expand(f)) for f in drift], ls.noise.Expression(texts), 0.1), sympy.lambdify([variables], potential)
-
-
-# U with minima at x = ±1 and a curved valley, C a full matrix that depends on the state, circulation that does too
-VALLEY = (X**2 - 1)**2 / 2 + (Y - X**2 / 2)**2
-TURNING = [[1 + X**2 / 2, X * Y / 3], [X * Y / 3, 1 + Y**2 / 2]]
-CIRCLING = [[0, (1 + X) / 2], [-(1 + X) / 2, 0]]
-START, SADDLE = [-1.0, 0.5], [0.0, 0.0]
-
 
 # ------------------------------------------------------------------------------------------------ reference numbers
 

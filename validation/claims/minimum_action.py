@@ -2,7 +2,8 @@
 
 Maier and Stein's equation (theory 8.4): for beta ≤ 4 the path runs along the axis and U = 1/2, beyond it leaves the axis and U falls.  Two
 methods that share nothing but f and C must agree with the reference numbers, with quasi-potentials that are known in closed form
-(a covariance that turns with the state, circulation, a valley that bends), and with exact mean times as the noise falls.
+(a covariance that turns with the state, circulation, a valley that bends), and with exact mean times as the noise falls.  A third, which
+knows no path, gives the quasi-potential at all states of a grid: it must have the action of the paths where they end, and all along them.
 """
 from __future__ import annotations
 
@@ -15,12 +16,13 @@ import numpy as np
 from check import Check, main, relative, save
 
 import langevin_sgd as ls
-from langevin_sgd.plots import draw_path, draw_work
+from langevin_sgd.plots import draw_action, draw_path, draw_work
 from langevin_sgd.plots.theme import COLOURS
 from tests.oracles import BY_ID, select
 
 START, SADDLE = [-1.0, 0.0], [0.0, 0.0]
 TOLERANCE = 1e-6
+BOX, CELLS = [(-1.6, 0.4), (-0.8, 0.8)], (200, 160)
 
 
 def checks() -> Iterator[Check]:
@@ -34,6 +36,7 @@ def checks() -> Iterator[Check]:
         if beta > 4:
             yield relative("the same against the straight path on the axis", path.action, 0.5, TOLERANCE, control=True)
     yield from _closed_forms()
+    yield from _fields(found)
     yield from _exact_times(found)
     _draw({beta: found[beta] for beta in (1.0, 5.0, 10.0)})
 
@@ -68,6 +71,49 @@ def _closed_forms() -> Iterator[Check]:
     yield relative("linear, not normal, spiralling: the path against Lyapunov's equation", path.action, lyapunov, TOLERANCE)
 
 
+def _fields(found: dict[float, ls.theory.action.ActionPath]) -> Iterator[Check]:
+    """Fields against paths, on 200 × 160 cells, and within the error that they claim."""
+    for beta, path in found.items():
+        sde = ls.systems.maier_stein(beta)
+        field = ls.quasipotential_field(sde, START, ls.Grid(BOX, CELLS))
+        saddle = field.at(SADDLE)
+        yield relative(f"field, beta = {beta:g}: at the saddle", saddle.value, path.action, 1e-5)
+        yield Check(name="… the same, in the errors that it claims", value=saddle.value, reference=path.action,
+                    error=(saddle.high - saddle.low) / 2, bound=1.0)
+        apart = float(np.abs(field.values_at(path.path) - path.work).max())
+        yield Check(name="… along the path: the largest difference from the work", value=apart, reference=0.0, error=1e-5, bound=1.0)
+        for end in ([-0.5, 0.0], [-0.3, 0.2]):
+            yield relative(f"… at {end}, also by its own path", field.at(end).value, ls.quasipotential(sde, START, end).value, 1e-6)
+        _, lowest = field.lowest_on_boundary(ls.HalfSpace([1.0, 0.0], 0.0))
+        yield relative("… lowest on the line x = 0", lowest.value, path.action, 1e-5)
+        if beta == 10:
+            yield relative("… the same against the straight path", lowest.value, 0.5, 1e-5, control=True)
+            _draw_field(path, field)
+    yield from _rotation()
+
+
+def _rotation() -> Iterator[Check]:
+    """f = −∇V + ω J ∇V, J a quarter turn: U = 2 V for any ω."""
+    v_x, v_y, more = "(x + x**2/4 + y/4 + sin(4*x)/5)", "(y + x/4 + y**3/2)", {}
+    for turn, cells in ((3, 80), (3, 160), (10, 160)):
+        grid = ls.Grid([(-1.0, 1.1), (-1.0, 0.9)], cells)
+        sde = ls.SDE([f"-{v_x} + {turn}*{v_y}", f"-{v_y} - {turn}*{v_x}"], ls.noise.Constant(1.0))
+        field, exact = ls.quasipotential_field(sde, [0.0, 0.0], grid), _bowl(grid)
+        more[turn, cells] = float(np.max(np.abs(field.values - exact), where=exact < 0.6, initial=0.0))
+        yield Check(name=f"turning {turn} times as fast as it relaxes, {cells} × {cells} cells: the largest error",
+                    value=more[turn, cells], reference=0.0, error=float(np.nanmax(field.error)), bound=1.0)
+    yield Check(name="… the order for 3 times, by halving the cells", value=math.log2(more[3, 80] / more[3, 160]), reference=3.0, error=0.5,
+                bound=1.0)
+    wrong = ls.quasipotential_field(sde.replace(noise=ls.noise.Anisotropic([[1.0, 0.0], [0.0, 1.2]])), [0.0, 0.0], grid)
+    yield Check(name="… another noise under the same drift, in the errors claimed", value=float(np.nanmax(np.abs(wrong.values - exact))),
+                reference=0.0, error=float(np.nanmax(wrong.error)), bound=1.0, control=True)
+
+
+def _bowl(grid: ls.Grid) -> np.ndarray:
+    x, y = grid.points.T
+    return (x**2 + x**3 / 6 + x * y / 2 + (1 - np.cos(4 * x)) / 10 + y**2 + y**4 / 4).reshape(grid.shape)
+
+
 def _exact_times(found: dict[float, ls.theory.action.ActionPath]) -> Iterator[Check]:
     """The exponent seen in exact mean times: d ln τ / d(1/ε), which still has the prefactor's share, and tends to U."""
     for beta, high, low, share in ((1, 0.2, 0.1, 0.05), (10, 0.1, 0.05, 0.1)):
@@ -93,5 +139,10 @@ def _draw(paths: dict[float, ls.theory.action.ActionPath]) -> None:
     save(figure, "minimum_action")
 
 
+def _draw_field(path: ls.theory.action.ActionPath, field: ls.theory.quasipotential_field.QuasipotentialField) -> None:
+    figure = draw_action(path, field=field, title="Maier–Stein, beta = 10: the quasi-potential, and the path that leaves")
+    save(figure, "quasipotential_field")
+
+
 if __name__ == "__main__":
-    main(Path(__file__).stem + ": the path of least action, by two methods, against closed forms and exact times", checks)
+    main(Path(__file__).stem + ": the path of least action and the quasi-potential, by three methods, against closed forms", checks)
