@@ -1,10 +1,9 @@
 """The least action from an edge of a grid to a state behind it, along a curved path: the step of a sweep for the quasi-potential.
 
 All lengths are in cells: with f_i / h_i for the drift and C_ij / (h_i h_j) for the covariance, cells are squares of side 1, and U stays
-what it is.  At both ends of the edge U and p = ∇U are known.  Between them U is the cubic with these values and slopes; its slope is one
-component of p at the foot of a path, and the Hamilton–Jacobi equation ⟨p, C p⟩ / 2 + ⟨f, p⟩ = 0 gives the other.  The path leaves
-along f + C p and is a cubic too, so that the foot and its direction at the end are what is left to choose; the geometric action
-∫ |v| |f| − ⟨v, f⟩ in the metric C⁻¹ is taken by Gauss's rule.  Everything is of third order or better.
+what it is.  At both ends of the edge U and p = ∇U are known.  Between them U is the cubic with these values and slopes.  A path leaves its
+foot on the edge along f + C p and is a cubic too, so that the foot and the direction at the end are what is left to choose; the geometric
+action ∫ |v| |f| − ⟨v, f⟩ in the metric C⁻¹ is taken by Gauss's rule.
 """
 from __future__ import annotations
 
@@ -135,24 +134,14 @@ def path_cost(plane: Plane, start: Pair, chord: Pair, leaving: float, arriving: 
 
 
 @compiled
-def _momentum_on(edge: Edge, s: float, here: Local) -> Pair:
-    """p at the foot: along the edge the slope of the cubic, across it from the Hamilton–Jacobi equation."""
+def _momentum_on(edge: Edge, s: float) -> Pair:
+    """p at the foot: along the edge the slope of the cubic, across it between those at the ends, which is enough for its direction."""
     e0, e1 = edge.way
     square = e0 * e0 + e1 * e1
     d0, d1 = edge.first[0] * e0 + edge.first[1] * e1, edge.last[0] * e0 + edge.last[1] * e1
     along = (6 * s * (1 - s) * (edge.values[1] - edge.values[0]) + d0 * (1 - s) * (1 - 3 * s) - d1 * s * (2 - 3 * s)) / square
-    t0, t1, n0, n1 = along * e0, along * e1, -e1, e0
-    across = ((1 - s) * (n0 * edge.first[0] + n1 * edge.first[1]) + s * (n0 * edge.last[0] + n1 * edge.last[1])) / square
-    f0, f1, m0, m1, m2 = here
-    det = m0 * m2 - m1 * m1
-    c0, c1, c2 = m2 / det, -m1 / det, m0 / det
-    a = (c0 * n0 * n0 + 2 * c1 * n0 * n1 + c2 * n1 * n1) / 2
-    b = c0 * t0 * n0 + c1 * (t0 * n1 + t1 * n0) + c2 * t1 * n1 + f0 * n0 + f1 * n1
-    c = (c0 * t0 * t0 + 2 * c1 * t0 * t1 + c2 * t1 * t1) / 2 + f0 * t0 + f1 * t1
-    inside = b * b - 4 * a * c
-    if inside > 0.0:                                    # of the two roots the one on the side of the interpolated component
-        across = (math.copysign(math.sqrt(inside), 2 * a * across + b) - b) / (2 * a)
-    return t0 + across * n0, t1 + across * n1
+    across = ((1 - s) * (e0 * edge.first[1] - e1 * edge.first[0]) + s * (e0 * edge.last[1] - e1 * edge.last[0])) / square
+    return along * e0 - across * e1, along * e1 + across * e0
 
 
 @compiled
@@ -160,8 +149,7 @@ def through(plane: Plane, x: Pair, edge: Edge, s: float, arriving: float) -> flo
     """U at x by the path that leaves the edge at s and arrives with a slope against its chord; infinite if there is none."""
     y = edge.start[0] + s * edge.way[0], edge.start[1] + s * edge.way[1]
     chord = x[0] - y[0], x[1] - y[1]
-    here = local(plane, y)
-    v = velocity(_momentum_on(edge, s, here), here)
+    v = velocity(_momentum_on(edge, s), local(plane, y))
     ahead = v[0] * chord[0] + v[1] * chord[1]
     aside = v[1] * chord[0] - v[0] * chord[1]
     if not abs(aside) <= STEEPEST * ahead:
