@@ -12,6 +12,7 @@ from langevin_sgd.simulation.passage_times import FirstPassage
 from langevin_sgd.simulation.quasi_stationary import QuasiStationary
 from langevin_sgd.simulation.schemes import EulerMaruyama, Milstein
 from langevin_sgd.simulation.trajectories import Trajectories, simulate
+from langevin_sgd.studies import flatness
 from langevin_sgd.studies.escape import Escape, EscapeReport, escape
 from langevin_sgd.theory import exact
 from langevin_sgd.theory.action import minimum_action_path
@@ -26,6 +27,6 @@ from langevin_sgd.theory.quasipotential import quasipotential
 __all__ = [
     "SDE", "Agreement", "Ball", "Box", "Chain", "CriticalPoint", "Escape", "EscapeReport", "Estimate", "EulerMaruyama", "FirstPassage",
     "FokkerPlanck", "Grid", "HalfSpace", "Interval", "Key", "Landscape", "Milstein", "Prediction", "QuasiStationary", "Region", "Status",
-    "Sublevel", "Trajectories", "Where", "compose", "decompose", "escape", "exact", "first_passage", "landscapes", "langevin", "linear",
+    "Sublevel", "Trajectories", "Where", "compose", "decompose", "escape", "exact", "first_passage", "flatness", "landscapes", "langevin", "linear",
     "minimum_action_path", "noise", "plots", "predict", "quasipotential", "sgd", "simulate", "systems", "theory",
 ]

@@ -307,7 +307,7 @@ class LossProportional:
             raise ValueError(f"`landscape` of LossProportional has the variables {self.landscape.variables}, but the equation "
                              f"has {variables}.")
         c, low, floor = (symbol(f"noise.{name}") for name in ("coefficient", "minimum", "floor"))
-        lowest = None if self.minimum is not None and self.matrix != "hessian" else self.landscape.lowest_point()
+        lowest = self.landscape.lowest_point() if self.minimum is None or isinstance(self.matrix, str) else None
         minimum = self.minimum if self.minimum is not None else lowest.value if lowest else 0.0
         values = {c.name: self.coefficient, low.name: finite("minimum", minimum), floor.name: self.floor}
         assert isinstance(self.landscape.value_field, SymbolicField), "This is a bug: checked at construction."

@@ -4,6 +4,8 @@ from langevin_sgd.plots.decomposition import draw_decomposition, draw_potential_
 from langevin_sgd.plots.ensembles import draw_paths, draw_survival
 from langevin_sgd.plots.escape import draw_comparison, draw_escapes, draw_occupancy
 from langevin_sgd.plots.fields import draw_current, draw_landscape, draw_level_lines
+from langevin_sgd.plots.flatness import draw_two_curvatures, draw_variance_flatness
 
 __all__ = ["draw_action", "draw_comparison", "draw_current", "draw_decomposition", "draw_escapes", "draw_landscape", "draw_level_lines",
-           "draw_occupancy", "draw_path", "draw_paths", "draw_potential_and_loss", "draw_survival", "draw_work"]
+           "draw_occupancy", "draw_path", "draw_paths", "draw_potential_and_loss", "draw_survival", "draw_two_curvatures",
+           "draw_variance_flatness", "draw_work"]
