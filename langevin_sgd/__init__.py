@@ -27,6 +27,6 @@ from langevin_sgd.theory.quasipotential import quasipotential
 __all__ = [
     "SDE", "Agreement", "Ball", "Box", "Chain", "CriticalPoint", "Escape", "EscapeReport", "Estimate", "EulerMaruyama", "FirstPassage",
     "FokkerPlanck", "Grid", "HalfSpace", "Interval", "Key", "Landscape", "Milstein", "Prediction", "QuasiStationary", "Region", "Status",
-    "Sublevel", "Trajectories", "Where", "compose", "decompose", "escape", "exact", "first_passage", "flatness", "landscapes", "langevin", "linear",
-    "minimum_action_path", "noise", "plots", "predict", "quasipotential", "sgd", "simulate", "systems", "theory",
+    "Sublevel", "Trajectories", "Where", "compose", "decompose", "escape", "exact", "first_passage", "flatness", "landscapes", "langevin",
+    "linear", "minimum_action_path", "noise", "plots", "predict", "quasipotential", "sgd", "simulate", "systems", "theory",
 ]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 SIZE = (6.4, 4.8)
 FLOOR_SEEN = 1e4        # the least variance over the noise floor, up to which the axes are stretched to show the floor
 TWO_ERRORS = 1.96
+MARKERS = "osD^vPX<>p"  # so that points on top of one another are seen
 
 
 class FitLike(Protocol):
@@ -62,11 +63,25 @@ class FlatnessLike(Protocol):
 class CurvaturesLike(Protocol):
     """What is drawn of variance against two curvatures."""
 
-    variance: Array
-    variance_error: Array
-    loss_curvature: Array
-    potential_curvature: Array
-    control: Array | None
+    @property
+    def variance(self) -> Array:
+        """σ² along each direction."""
+
+    @property
+    def variance_error(self) -> Array:
+        """Its standard error."""
+
+    @property
+    def loss_curvature(self) -> Array:
+        """L″ along each direction."""
+
+    @property
+    def potential_curvature(self) -> Array:
+        """φ″ along each direction."""
+
+    @property
+    def control(self) -> Array | None:
+        """The curvature of a potential from the wrong noise."""
 
 
 def draw_variance_flatness(results: Mapping[str, FlatnessLike], *, exact: Mapping[str, Array] | None = None,
@@ -84,12 +99,12 @@ def draw_variance_flatness(results: Mapping[str, FlatnessLike], *, exact: Mappin
     """
     ax = new_axes(ax, SIZE)
     ax.set(xscale="log", yscale="log")
-    for colour, (label, r) in zip(COLOURS, results.items(), strict=False):
+    for colour, marker, (label, r) in zip(COLOURS, MARKERS, results.items(), strict=False):
         for used in (True, False):
             which = (r.used == used) & np.isfinite(r.flatness) & (r.variance > 0)
             if which.any():
                 ax.errorbar(r.flatness[which], r.variance[which], TWO_ERRORS * r.variance_error[which], color=colour,
-                            **{**MEASURED, "markerfacecolor": colour if used else "none", **style})
+                            **{**MEASURED, "fmt": marker, "markerfacecolor": colour if used else "none", **style})
         ends = _ends(r.flatness[r.used])
         psi = r.fit.exponent
         ax.plot(ends, r.fit.variance(ends), color=colour, linestyle=":", linewidth=1.4,
@@ -101,6 +116,11 @@ def draw_variance_flatness(results: Mapping[str, FlatnessLike], *, exact: Mappin
             middle, height = (float(np.exp(np.log(v[r.used]).mean())) for v in (r.flatness, r.variance))
             ax.plot(ends, height * (ends / middle) ** -limits[label], color=colour, linestyle=DASHES[0], **PREDICTED)
     _draw_floor(ax, [r.noise_floor for r in results.values()], min(float(r.variance[r.variance > 0].min()) for r in results.values()))
+    lines: dict[str, dict[str, Any]] = {"fit": {"linestyle": ":", "linewidth": 1.4}}
+    lines |= {"exact": EXACT} if exact else {}
+    lines |= {"slope of the limit": {"linestyle": DASHES[0], **PREDICTED}} if limits else {}
+    for name, look in lines.items():
+        ax.plot([], [], color="gray", label=name, **look)
     ax.legend(fontsize=8, frameon=False)
     return tidy(ax, x="flatness F: width of the loss", y="variance σ²", title=title)
 
@@ -122,17 +142,20 @@ def draw_two_curvatures(cases: Mapping[str, CurvaturesLike], *, title: str = "")
     from matplotlib.figure import Figure
     figure = Figure(figsize=(9.6, 4.6), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
-    for colour, (label, c) in zip(COLOURS, cases.items(), strict=False):
+    for colour, marker, (label, c) in zip(COLOURS, MARKERS, cases.items(), strict=False):
         for ax, curvature in ((left, c.loss_curvature), (right, c.potential_curvature)):
-            ax.errorbar(curvature, c.variance, TWO_ERRORS * c.variance_error, color=colour, label=label if ax is left else None, **MEASURED)
+            ax.errorbar(curvature, c.variance, TWO_ERRORS * c.variance_error, color=colour, label=label if ax is left else None,
+                        **{**MEASURED, "fmt": marker})
         if c.control is not None:
             right.plot(c.control, c.variance, "x", color=colour, markersize=4, alpha=0.55)
-    seen = np.concatenate([c.potential_curvature for c in cases.values()])
-    ends = _ends(seen)
-    right.plot(ends, 1 / ends, color="black", label="σ² = 1 / φ″: Boltzmann's law", **EXACT)
+    first = next(iter(cases.values()))
+    ends, middle = _ends(first.loss_curvature), float(np.exp(np.log(first.loss_curvature * first.variance).mean()))
+    left.plot(ends, middle / ends, color="gray", linestyle=DASHES[0], label="σ² ∝ 1 / L″: Boltzmann's law in the loss", **PREDICTED)
+    ends = _ends(np.concatenate([c.potential_curvature for c in cases.values()]))
+    right.plot(ends, 1 / ends, color="black", label="σ² = 1 / φ″: Boltzmann's law in φ", **EXACT)
     if any(c.control is not None for c in cases.values()):
         right.plot([], [], "x", color="gray", label="control: D of another noise")
-    for ax, x, heading in ((left, "curvature of the loss, L″", "Against the loss: no one law, even inverse"),
+    for ax, x, heading in ((left, "curvature of the loss, L″", "Against the loss: no one law"),
                            (right, "curvature of the potential, φ″", "Against φ from F and D alone: one law")):
         ax.set(xscale="log", yscale="log")
         tidy(ax, x=x, y="variance σ²" if ax is left else "", title=heading)

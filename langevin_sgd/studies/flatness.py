@@ -93,7 +93,8 @@ class VarianceFlatness:
         """Return ψ of other variances along the same directions (k,), such as predicted ones, with the weights of this fit."""
         other = numbers("variance", variance)
         if other.shape != self.variance.shape or (other[self.used] <= 0).any():
-            raise ValueError(f"`variance` has shape {other.shape}, but must be {len(self.variance)} positive numbers, one for each direction.")
+            raise ValueError(f"`variance` has shape {other.shape}, but must be {len(self.variance)} positive numbers, one for each "
+                             "direction.")
         return float(self.fit.weights @ np.log(other[self.used]))
 
     def plot(self, *, ax: Axes | None = None, **style: Any) -> Axes:
@@ -104,8 +105,9 @@ class VarianceFlatness:
     def table(self) -> str:
         """Return the directions as text."""
         rows = [["direction", "variance", "± s.e.", "flatness", "curvature", "independent", "left out"]]
-        rows += [[str(k + 1), f"{v:.4g}", f"{e:.2g}", f"{f:.4g}", f"{c:.4g}", f"{n:.4g}", why] for k, (v, e, f, c, n, why) in
-                 enumerate(zip(self.variance, self.variance_error, self.flatness, self.curvature, self.effective, self.reasons, strict=True))]
+        columns = zip(self.variance, self.variance_error, self.flatness, self.curvature, self.effective, self.reasons, strict=True)
+        rows += [[str(k + 1), f"{v:.4g}", f"{e:.2g}", f"{f:.4g}", f"{c:.4g}", f"{n:.4g}", why]
+                 for k, (v, e, f, c, n, why) in enumerate(columns)]
         return "\n".join([*aligned(rows), repr(self), *(f"- {doubt}" for doubt in self.doubts)])
 
     def __repr__(self) -> str:
@@ -184,8 +186,7 @@ def inverse_variance_flatness(samples: ArrayLike | None = None, *, covariance: A
     >>> ls.flatness.inverse_variance_flatness(covariance=ls.decompose(sde).covariance, hessian=np.diag(h)).exponent
     2 [2, 2] (95 %, least squares over 6 directions)
     """
-    known = _only_one(samples, covariance)
-    x, sigma = _samples(samples), _covariance(covariance)
+    x, sigma = _given(samples, covariance)
     dim = len(sigma) if x is None else x.shape[-1]
     center = _center(at, x, dim, needed=loss is not None)
     matrix = _hessian(hessian, loss, center, dim)
@@ -195,7 +196,7 @@ def inverse_variance_flatness(samples: ArrayLike | None = None, *, covariance: A
     if kind == "curvature" and matrix is None:
         raise ValueError("`hessian` is missing: flatness='curvature' needs it where `loss` is a function without one.")
     chosen = _axes(axes, matrix, dim)
-    found = of_samples(x, chosen, each_alone) if x is not None else of_covariance(sigma, chosen)
+    found = of_covariance(sigma, chosen) if x is None else of_samples(x, chosen, each_alone)
     curvature = np.full(found.axes.shape[1], math.nan) if matrix is None else np.einsum("ik,ij,jk->k", found.axes, matrix, found.axes)
     if kind == "width":
         flat = width(loss, center, found.axes, factor=factor, rise=rise)                # type: ignore[arg-type]
@@ -203,7 +204,7 @@ def inverse_variance_flatness(samples: ArrayLike | None = None, *, covariance: A
         flat = np.sqrt(8 * positive("rise", 1.0 if rise is None else rise) / np.where(curvature > 0, curvature, math.nan))
     floor = not_negative("noise_floor", noise_floor) if noise_floor is not None else _rounding(samples, x)
     reasons = _reasons(found, flat, floor, drop)
-    return _fitted(found, flat, curvature, floor, reasons, confidence, known)
+    return _fitted(found, flat, curvature, floor, reasons, confidence)
 
 
 def width(loss: Loss, at: ArrayLike, axes: ArrayLike, *, factor: float = math.e, rise: float | None = None) -> Array:
@@ -285,34 +286,28 @@ def _level(loss: Any, start: Array, factor: float, rise: float | None) -> tuple[
     return value, factor * lowest
 
 
-def _only_one(samples: Any, covariance: Any) -> str:
+def _given(samples: Any, covariance: Any) -> tuple[Array | None, Array]:
+    """The samples (path, time, d), or None and the covariance."""
     if (samples is None) == (covariance is None):
         raise ValueError("give either `samples` or a `covariance`" + (", not both." if samples is not None else "."))
-    return "samples" if covariance is None else "covariance"
+    if samples is not None:
+        return _samples(samples), np.empty((0, 0))
+    sigma = covariance_matrix("covariance", covariance)
+    if len(sigma) < LEAST_DIRECTIONS:
+        raise ValueError(f"`covariance` is for {len(sigma)} components, but an exponent needs at least {LEAST_DIRECTIONS}.")
+    return None, sigma
 
 
-def _samples(samples: Any) -> Array | None:
-    if samples is None:
-        return None
+def _samples(samples: Any) -> Array:
     x = numbers("samples", samples)
     if x.ndim not in (2, 3) or x.shape[-1] < LEAST_DIRECTIONS:
         raise ValueError(f"`samples` has shape {x.shape}, but must be (time, d) or (path, time, d), with at least {LEAST_DIRECTIONS} "
                          "components.")
     x = x[None] if x.ndim == 2 else x
-    count = x.shape[0] * x.shape[1]
-    if count < max(LEAST_SAMPLES, x.shape[-1] + 1):
-        raise ValueError(f"`samples` holds {count} states of {x.shape[-1]} components, but at least "
-                         f"{max(LEAST_SAMPLES, x.shape[-1] + 1)} are needed.")
+    count, least = x.shape[0] * x.shape[1], max(LEAST_SAMPLES, x.shape[-1] + 1)
+    if count < least:
+        raise ValueError(f"`samples` holds {count} states of {x.shape[-1]} components, but at least {least} are needed.")
     return x
-
-
-def _covariance(covariance: Any) -> Array | None:
-    if covariance is None:
-        return None
-    sigma = covariance_matrix("covariance", covariance)
-    if len(sigma) < LEAST_DIRECTIONS:
-        raise ValueError(f"`covariance` is for {len(sigma)} components, but an exponent needs at least {LEAST_DIRECTIONS}.")
-    return sigma
 
 
 def _center(at: Any, x: Array | None, dim: int, *, needed: bool) -> Array:
@@ -379,12 +374,12 @@ def _reasons(found: Directions, flat: Array, floor: float, drop: int | None) -> 
     return tuple(reasons)
 
 
-def _fitted(found: Directions, flat: Array, curvature: Array, floor: float, reasons: tuple[str, ...], confidence: float,
-            known: str) -> VarianceFlatness:
+def _fitted(found: Directions, flat: Array, curvature: Array, floor: float, reasons: tuple[str, ...], confidence: float
+            ) -> VarianceFlatness:
     used = np.array([not reason for reason in reasons])
     if used.sum() < LEAST_DIRECTIONS:
         why = "; ".join(f"direction {k + 1}: {reason}" for k, reason in enumerate(reasons) if reason)
-        cure = " Longer samples, or drop=0 to fit what there is." if known == "samples" else ""
+        cure = " Longer samples, or drop=0 to fit what there is." if found.log_covariance is not None else ""
         raise ValueError(f"only {used.sum()} of {len(used)} directions can be used, but an exponent needs {LEAST_DIRECTIONS}. {why}.{cure}")
     if np.ptp(np.log(flat[used])) < 1e-9:
         raise ValueError(f"the flatness is {flat[used][0]:g} in all directions: there is no exponent.")

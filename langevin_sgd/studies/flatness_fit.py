@@ -29,6 +29,8 @@ class PowerLaw:
         Linear in ln variance: ψ = weights · ln variance (directions,).
     error
         The standard error of ψ.
+    chance
+        The part of it that is chance: how far the ψ of exact variances, with the same weights, may be from this one.
     """
 
     exponent: Estimate
@@ -36,6 +38,7 @@ class PowerLaw:
     scatter: float
     weights: Array
     error: float
+    chance: float
 
     def variance(self, flatness: Array) -> Array:
         """Return the variance on the line."""
@@ -71,15 +74,17 @@ def power_law(flatness: Array, variance: Array, covariance: Array | None, freedo
     added = _added_variance(x, y, np.diag(chance))
     weights = _weights(np.diag(chance) + added, x)
     psi = float(weights @ y)
-    error = math.sqrt(float(weights @ chance @ weights) + added * float(weights @ weights))
+    by_chance = float(weights @ chance @ weights)
+    error = math.sqrt(by_chance + added * float(weights @ weights))
     quantile = float(stdtrit(len(x) - 2 if added > 0 else freedom, (1 + fraction("confidence", confidence)) / 2))
     precise = 1 / np.maximum(np.diag(chance) + added, 1e-300)
     log_amplitude = float(np.average(y + psi * x, weights=precise / precise.max()))
     spanned = float(np.exp(np.ptp(x)))
     narrow = [f"flatness spans only a factor {spanned:.3g}"] if spanned < NARROW else []
     exponent = Estimate(value=psi, low=psi - quantile * error, high=psi + quantile * error, confidence=confidence,
-                        method=f"least squares over {len(x)} directions", quantity="flatness exponent ψ", verdict="; ".join([*narrow, *doubts]))
-    return PowerLaw(exponent, log_amplitude, math.sqrt(added), weights, error)
+                        method=f"least squares over {len(x)} directions", quantity="flatness exponent ψ",
+                        verdict="; ".join([*narrow, *doubts]))
+    return PowerLaw(exponent, log_amplitude, math.sqrt(added), weights, error, math.sqrt(by_chance))
 
 
 def _weights(variances: Array, x: Array) -> Array:

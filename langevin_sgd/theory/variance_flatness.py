@@ -77,7 +77,7 @@ def variance_line(*, curvature: ArrayLike, constant: ArrayLike, learning_rate: f
         "iid": each batch is drawn with replacement.  "without": without replacement within a batch.  "reshuffle": each epoch goes once
         through all samples, in a new order.
     floor
-        None if C is constant.  Else the noise is in proportion to the loss, C · (1 + (L − L_min) / floor), as of `ls.noise.LossProportional`.
+        None if C is constant.  Else the noise is in proportion to the loss, C · (1 + (L − L_min) / floor), as `LossProportional` is.
     window
         None, or the number of iterations about whose own mean the variance is taken (the sum of squares over window − 1).
 
