@@ -190,6 +190,7 @@ def inverse_variance_flatness(samples: ArrayLike | None = None, *, covariance: A
     dim = len(sigma) if x is None else x.shape[-1]
     center = _center(at, x, dim, needed=loss is not None)
     matrix = _hessian(hessian, loss, center, dim)
+    leave_out = None if drop is None else whole("drop", drop, least=0)
     kind = one_of("flatness", flatness or ("curvature" if loss is None else "width"), ("width", "curvature"))
     if loss is None and (kind == "width" or matrix is None):
         raise ValueError("there is nothing to take the flatness from: give `loss`, or `hessian` with flatness='curvature'.")
@@ -203,7 +204,7 @@ def inverse_variance_flatness(samples: ArrayLike | None = None, *, covariance: A
     else:
         flat = np.sqrt(8 * positive("rise", 1.0 if rise is None else rise) / np.where(curvature > 0, curvature, math.nan))
     floor = not_negative("noise_floor", noise_floor) if noise_floor is not None else _rounding(samples, x)
-    reasons = _reasons(found, flat, floor, drop)
+    reasons = _reasons(found, flat, floor, leave_out)
     return _fitted(found, flat, curvature, floor, reasons, confidence)
 
 
@@ -362,7 +363,7 @@ def _reasons(found: Directions, flat: Array, floor: float, drop: int | None) -> 
     """For each direction why it is left out, or an empty string."""
     reasons = list(found.reasons) if drop is None else [""] * len(flat)
     if drop is not None:
-        for k in np.argsort(-found.variance)[:whole("drop", drop, least=0)]:
+        for k in np.argsort(-found.variance)[:drop]:
             reasons[k] = f"one of the {drop} largest variances"
     for k, (variance, f) in enumerate(zip(found.variance, flat, strict=True)):
         if not np.isfinite(f):

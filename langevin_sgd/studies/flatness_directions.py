@@ -16,7 +16,7 @@ GROUPS = 20             # at least, independent or nearly so, from which the err
 LEAST_EFFECTIVE = 50.0  # independent states, over all paths, below which a direction has not been seen to relax
 DRIFTS = 0.5            # share of a direction's variance that is a straight line in time: beyond, it is a drift
 SEEN_DRIFT, SIGNIFICANT = 0.02, 16.0    # a smaller share is one as well, if chance makes no such line in as many independent states
-GROWN = 1.2             # variance of the second half of the times over that of the first, from which it is said to grow
+GROWN = 1.05            # variance of the second half of the times over that of the first, from which it is said to grow
 FAR = 4.0               # standard errors
 SOKAL = 5.0             # correlation times that an autocorrelation is summed over
 SAME_AXIS = 0.5         # squared cosine of the axes of two halves, below which an axis is said not to be determined
@@ -119,12 +119,15 @@ def _log_covariance(y: Array) -> tuple[Array, int]:
     blocks = 1 if len(y) >= GROUPS else min(-(-GROUPS // len(y)), y.shape[1])
     parts = [(part**2).mean(axis=1) for part in np.array_split(y, blocks, axis=1)]
     squares = np.concatenate(parts)
-    relative = squares / squares.mean(axis=0)
+    mean = squares.mean(axis=0)
+    relative = squares / np.where(mean > 0, mean, 1.0)
     return np.atleast_2d(np.cov(relative.T)) / len(squares), len(squares)
 
 
 def _reason(y: Array, effective: float) -> str:
     """Why the variance of one direction (path, time) is not that of a stationary state, or an empty string."""
+    if not y.any():
+        return "it has no variance"
     if y.shape[1] > 1:
         line = _share_of_a_line(y)
         if line > DRIFTS or (line > SEEN_DRIFT and line * effective > SIGNIFICANT):

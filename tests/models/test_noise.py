@@ -84,6 +84,12 @@ def test_loss_proportional_is_an_affine_function_of_the_loss(coefficient, floor,
     assert c_at(dataclasses.replace(noise, minimum=-1.5), x)[0, 0] == pytest.approx(coefficient * (loss(x) + 1.5 + floor), rel=1e-13)
 
 
+def test_loss_proportional_takes_a_matrix_beside_a_known_minimum():
+    loss = ls.Landscape("3 + x**2 + 2*y**2")
+    noise = ls.noise.LossProportional(loss, 0.5, 2.0, matrix=PAIR, minimum=3.0)
+    assert c_at(noise, [1.0, 1.0]) == pytest.approx(0.5 * (3.0 + 2.0) * np.array(PAIR))
+
+
 def test_expressions_come_in_three_shapes():
     x = [0.5, -2.0]
     assert c_at(ls.noise.Expression("1 + a*x**2", a=2.0), 0.5).tolist() == [[1.5]]
