@@ -106,6 +106,13 @@ def test_principal_axes_of_iterates_are_those_of_the_hessian():
     assert abs(z) < 5 and not found.doubts
 
 
+def test_variances_are_those_of_the_samples():
+    x = iterates(1, 30, 40, seed=12)
+    assert measure(x, drop=0).variance == pytest.approx(x.reshape(-1, 8).var(axis=0, ddof=1), rel=1e-12)
+    assert measure(x, drop=0, each_alone=True).variance == pytest.approx(x.var(axis=1, ddof=1).mean(axis=0), rel=1e-12)
+    assert measure(x, drop=0, rise=2.0).flatness == pytest.approx(4 / np.sqrt(H), rel=1e-12)
+
+
 # The fit
 
 def test_equal_errors_are_plain_least_squares():

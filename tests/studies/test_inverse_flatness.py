@@ -65,6 +65,26 @@ def test_the_potential_does_not_know_the_variances(small):
     assert case.potential_curvature == pytest.approx(known, rel=0.25)                   # 800 gradients: 5 % each
 
 
+def test_steps_are_those_of_sgd_also_where_they_are_large():
+    """η h up to 1.25: φ″ by the recursion, and the gradients' noise without the gradient; the equation in its place would be 60 % off."""
+    settings = Settings(0.25, 1)
+    case = settings.measure(KINDS[2], settings.line(KINDS[2]), 4000, study_module.Key.draw(5))
+    assert case.agrees and np.abs(np.diag(case.D) / (0.125 * KINDS[2].constant) - 1).max() < 5 * np.sqrt(2 / 4000)
+    exact = potential_curvature(-np.diag(CURVATURES), np.diag(0.125 * KINDS[2].constant), 0.25, np.eye(len(CURVATURES)))
+    assert exact == pytest.approx(CURVATURES * (2 - 0.25 * CURVATURES) / (0.25 * KINDS[2].constant), rel=1e-9)
+
+
+def test_what_is_not_as_predicted_is_seen(small):
+    """A line whose exponent is off, and one of the same exponent whose variances are off by 40 %."""
+    compared = small.cases[0].compared
+    other = dataclasses.replace(compared, line=small.cases[1].compared.line)
+    assert not other.as_predicted and abs(other.z) > 10
+    scaled = dataclasses.replace(compared, line=dataclasses.replace(compared.line, variance=1.4 * compared.line.variance))
+    assert scaled.z == pytest.approx(compared.z) and not scaled.as_predicted
+    tilted = dataclasses.replace(compared.line, variance=compared.line.variance * CURVATURES**0.06)
+    assert not dataclasses.replace(compared, line=tilted).as_predicted
+
+
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_gradients_have_the_covariance_of_the_noise(kind):
     """100 000 gradients at one state, within 5 standard errors of C written out by hand."""

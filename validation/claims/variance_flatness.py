@@ -94,8 +94,8 @@ def _regression() -> Iterator[Check]:
                 bound=4.5)
     isotropic = ls.decompose(F=parts.F, D=np.trace(parts.noise) / DIM * np.eye(DIM), dt=RATE)
     wrong = np.einsum("ik,ij,jk->k", of_phi, isotropic.U, of_phi)
-    yield Check(name="the same with isotropic D of the same trace", value=float(np.abs(np.log(along.variance * wrong)).max()), reference=0.0,
-                error=0.1, control=True)
+    largest = float(np.abs(np.log(along.variance * wrong)).max())
+    yield Check(name="the same with isotropic D of the same trace: largest ln σ² φ″", value=largest, reference=0.0, error=0.1, control=True)
     yield Check(name="the same with the exponent of reshuffling", value=found["reshuffle"][0].exponent.value,
                 reference=found["iid"][0].exponent.value, error=found["reshuffle"][0].fit.error, control=True)
     lines = {name: line.variance for name, (_, line) in found.items()}
