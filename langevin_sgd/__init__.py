@@ -16,6 +16,7 @@ from langevin_sgd.simulation.splitting import splitting
 from langevin_sgd.simulation.splitting_result import Splitting
 from langevin_sgd.simulation.trajectories import Trajectories, simulate
 from langevin_sgd.simulation.weighted_ensemble import WeightedEnsemble, weighted_ensemble
+from langevin_sgd.studies import flatness
 from langevin_sgd.studies.escape import Escape, EscapeReport, escape
 from langevin_sgd.studies.mean_passage_time import mean_passage_time
 from langevin_sgd.theory import exact
@@ -33,6 +34,6 @@ __all__ = [
     "SDE", "Agreement", "Ball", "Box", "Chain", "CriticalPoint", "Escape", "EscapeReport", "Estimate", "EulerMaruyama", "ExactLinear",
     "FirstPassage", "FokkerPlanck", "Grid", "HalfSpace", "Interval", "Key", "Landscape", "Milstein", "Prediction", "QuasiStationary",
     "Region", "Splitting", "Status", "Sublevel", "Trajectories", "WeightedEnsemble", "Where", "compose", "decompose", "escape", "exact",
-    "first_passage", "landscapes", "langevin", "linear", "mean_passage_time", "minimum_action_path", "noise", "plots", "predict",
-    "quasipotential", "quasipotential_field", "sgd", "simulate", "splitting", "systems", "theory", "weighted_ensemble",
+    "first_passage", "flatness", "landscapes", "langevin", "linear", "mean_passage_time", "minimum_action_path", "noise", "plots",
+    "predict", "quasipotential", "quasipotential_field", "sgd", "simulate", "splitting", "systems", "theory", "weighted_ensemble",
 ]

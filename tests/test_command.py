@@ -4,6 +4,7 @@ from __future__ import annotations
 import pytest
 
 from langevin_sgd.__main__ import AGREES, DISAGREES, INTERRUPTED, WRONG_ARGUMENTS, main
+from langevin_sgd.studies import inverse_flatness as flatness_module
 from langevin_sgd.studies import sharp_flat as study_module
 from langevin_sgd.studies import sharp_flat_report
 
@@ -13,6 +14,8 @@ def short(monkeypatch):
     monkeypatch.setattr(study_module, "KINDS", study_module.KINDS[:1])
     monkeypatch.setattr(study_module, "MEASURED", (2.0,))
     monkeypatch.setattr(study_module, "COMPUTED", (2.0, 12.0))
+    monkeypatch.setattr(flatness_module, "KINDS", flatness_module.KINDS[:2])
+    monkeypatch.setattr(flatness_module, "REPLICAS", 30)
 
 
 def test_it_prints_the_table_and_writes_a_page_the_text_the_numbers_and_pictures(tmp_path, capsys):
@@ -22,6 +25,17 @@ def test_it_prints_the_table_and_writes_a_page_the_text_the_numbers_and_pictures
     assert "[1/1] constant" in printed.err
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {"escape.html", "escape.txt", "escape.csv", "escape_constant.png", "flat_over_sharp.png", "occupancy.png"}
+
+
+def test_the_second_command_does_the_same_for_variance_and_flatness(tmp_path, capsys):
+    options = ["flatness", "--paths", "200", "--learning-rate", "0.1", "--batch-size", "2", "--out", str(tmp_path / "out")]
+    assert main([*options, "--seed", "3"]) == AGREES
+    printed = capsys.readouterr()
+    assert "C ∝ H " in printed.out and "learning rate 0.1,\nbatch size 2, 200 runs" in printed.out and "[3/3] minibatches" in printed.err
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {"flatness.html", "flatness.txt", "flatness.csv", "two_curvatures.png", "variance_flatness.png", "sampling.png"}
+    assert main(["flatness", "--learning-rate", "0.5", "--out", str(tmp_path)]) == WRONG_ARGUMENTS
+    assert "unstable" in capsys.readouterr().err
 
 
 def test_the_same_seed_gives_the_same_numbers_and_another_does_not(tmp_path, capsys):

@@ -3,8 +3,15 @@ from __future__ import annotations
 
 import base64
 import html
+import io
 from collections.abc import Sequence
 from string import Template
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+RESOLUTION = 130        # dots per inch
 
 PAGE = Template("""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -46,3 +53,10 @@ def _section(heading: str, text: str, picture: bytes | None) -> str:
     if text:
         parts.append(f"<pre>{html.escape(text)}</pre>")
     return "\n".join(parts)
+
+
+def png(figure: Figure) -> bytes:
+    """Return a figure as a PNG file."""
+    out = io.BytesIO()
+    figure.savefig(out, format="png", dpi=RESOLUTION)
+    return out.getvalue()

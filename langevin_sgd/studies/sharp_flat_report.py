@@ -1,7 +1,6 @@
 """The study of sharp and flat minima on disk: pictures, a page, the text and the numbers."""
 from __future__ import annotations
 
-import io
 import platform
 import re
 from importlib.metadata import version
@@ -10,27 +9,25 @@ from typing import TYPE_CHECKING, cast
 
 from langevin_sgd.plots.escape import draw_comparison, draw_escapes, draw_occupancy
 from langevin_sgd.studies import sharp_flat_text as text
-from langevin_sgd.studies.page import page
+from langevin_sgd.studies.page import page, png
 from langevin_sgd.studies.sharp_flat import Case, SharpFlat
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-RESOLUTION = 130        # dots per inch
-
 
 def write_report(study: SharpFlat, folder: Path, seconds: float) -> list[Path]:
     """Write the report, and return the files: the page, the text, the numbers, and a picture for each kind of noise."""
     folder.mkdir(parents=True, exist_ok=True)
-    pictures = {_file_name(case): _png(_escape_figure(case)) for case in study}
+    pictures = {_file_name(case): png(_escape_figure(case)) for case in study}
     compared = {case.kind.name: case.comparison for case in study if case.pairs}
     if compared:
         axes = draw_comparison(compared, y="flat time over sharp time", title="How many times as long the flat minimum keeps")
-        pictures["flat_over_sharp"] = _png(cast("Figure", axes.figure))
+        pictures["flat_over_sharp"] = png(cast("Figure", axes.figure))
     occupied = {case.kind.name: case.occupancy for case in study if case.occupancy is not None}
     if occupied:
         axes = draw_occupancy(occupied, title="How often SGD is in the flat minimum")
-        pictures["occupancy"] = _png(cast("Figure", axes.figure))
+        pictures["occupancy"] = png(cast("Figure", axes.figure))
     files = {folder / "escape.html": _page(study, pictures, seconds).encode(),
              folder / "escape.txt": (text.study_text(study) + "\n").encode(),
              folder / "escape.csv": text.csv_text(study).encode(),
@@ -60,9 +57,3 @@ def _page(study: SharpFlat, pictures: dict[str, bytes], seconds: float) -> str:
 def _file_name(case: Case) -> str:
     plain = case.kind.name.replace("²", "2").replace("∝", "as").replace("σ_H", "sigma_H").replace("45°", "45")
     return "escape_" + re.sub(r"[^A-Za-z0-9]+", "_", plain).strip("_")
-
-
-def _png(figure: Figure) -> bytes:
-    out = io.BytesIO()
-    figure.savefig(out, format="png", dpi=RESOLUTION)
-    return out.getvalue()

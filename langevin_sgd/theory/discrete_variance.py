@@ -199,11 +199,11 @@ def reshuffled_variance(*, curvature: float, batch_variance: float, learning_rat
     if rate * h >= 2:
         return judged(*RESHUFFLED, math.nan, facts=[], against=[f"unstable: η H = {rate * h:.4g} must be below 2"], error=None)
     independent = rate * c / (h * (2 - rate * h))
-    return judged(*RESHUFFLED, math.log(independent) + math.log(_left_by_reshuffling(rate * h, m)), against=[], error=None,
+    return judged(*RESHUFFLED, math.log(independent) + math.log(left_by_reshuffling(rate * h, m)), against=[], error=None,
                   facts=[f"η H = {rate * h:.3g}, η H M = {rate * h * m:.3g}", f"independent batches have {independent:.4g}"])
 
 
-def _left_by_reshuffling(step: float, m: int) -> float:
+def left_by_reshuffling(step: float, m: int) -> float:
     """1 − 2 Σ_{k=1}^{M−1} (M − k) r^k / (M (M − 1)) with r = 1 − step, written as a sum of 1 − r^k, without cancellation."""
     k = np.arange(1, m)
     lost = -np.expm1(k * math.log1p(-step)) if step < 1 else 1 - (1 - step) ** k
