@@ -288,6 +288,6 @@ KINDS: tuple[Kind, ...] = (
     Kind("anisotropic, along the way out", f"C = diag({2 * ASPECT / (1 + ASPECT):g}, {2 / (1 + ASPECT):g}) σ_g", None, _aligned,
          transverse=True),
     Kind("isotropic, of equal trace", "C = σ_g I", None, lambda *_: Constant(SIGMA_G), transverse=True),
-    Kind("anisotropic, turned by 45°", "C = R diag R^T: measured, no exact value", None, _rotated, transverse=True),
+    Kind("anisotropic, turned by 45°", "C = R diag R^T", None, _rotated, transverse=True),
     *_quadratic_kinds(),
 )

@@ -77,12 +77,26 @@ def test_state_dependent_noise_brings_all_closed_forms_with_reasons() -> None:
     assert klimontovich.predictions["power_law_published"].applies
 
 
-def test_a_plane_problem_without_an_exact_value_says_so() -> None:
+def test_a_plane_problem_has_its_exact_value_on_a_grid() -> None:
+    """Noise across the axes; half the correlation is another problem, which the measurement tells apart."""
     loss = ls.Landscape("(x**2 - 1)**2/4 + y**2/2")
     sde = ls.sgd(loss, ls.noise.Anisotropic([[1.0, 0.6], [0.6, 1.0]]), 0.4)
-    report = ls.escape(sde, [-1, 0], [0, 0], [1, 0], n_paths=300, rng=1)
+    report = ls.escape(sde, [-1, 0], [0, 0], [1, 0], n_paths=2000, rng=1)
     (e,) = report
-    assert e.exact is None and "component" in e.not_exact
+    assert e.exact.method == "Fokker–Planck on a grid" and e.exact.relative_error < 0.005
+    assert e.agrees and report.holds
+    aligned = sde.replace(noise=ls.noise.Anisotropic([[1.4, 0.0], [0.0, 0.6]]))
+    (other,) = ls.escape(aligned, [-1, 0], [0, 0], [1, 0], max_steps=1.0)
+    assert dataclasses.replace(e, exact=other.exact).agrees is False
+
+
+def test_where_no_exact_method_serves_the_report_says_why() -> None:
+    loss = ls.Landscape("(x1**2 - 1)**2/4 + (x2**2 + x3**2 + x4**2)/2")
+    covariance = np.eye(4) + 0.5 * (np.eye(4, k=1) + np.eye(4, k=-1))
+    sde = ls.sgd(loss, ls.noise.Anisotropic(covariance), 0.4)
+    report = ls.escape(sde, [-1, 0, 0, 0], [0, 0, 0, 0], [1, 0, 0, 0], n_paths=300, rng=1)
+    (e,) = report
+    assert e.exact is None and "4 components" in e.not_exact
     assert e.measured.n_events == 300
     assert math.isnan(e.z) and e.agrees is None
 
