@@ -1,10 +1,11 @@
 """How long does SGD, or any diffusion, stay in a minimum, and does the theory hold?"""
 from langevin_sgd import plots, theory
-from langevin_sgd.models import landscapes, noise, systems
+from langevin_sgd.models import landscapes, losses, noise, systems
 from langevin_sgd.models.answers import Estimate, Prediction
 from langevin_sgd.models.key import Key
 from langevin_sgd.models.landscape import CriticalPoint, Landscape
 from langevin_sgd.models.region import Ball, Box, HalfSpace, Interval, Region, Sublevel, Where
+from langevin_sgd.models.sampled import SampledLoss
 from langevin_sgd.models.sde import SDE, langevin, linear, sgd
 from langevin_sgd.models.status import Status
 from langevin_sgd.simulation.first_passage import first_passage
@@ -22,7 +23,7 @@ from langevin_sgd.theory.quasipotential import quasipotential
 
 __all__ = [
     "SDE", "Ball", "Box", "Chain", "CriticalPoint", "Escape", "EscapeReport", "Estimate", "EulerMaruyama", "FirstPassage", "FokkerPlanck",
-    "Grid", "HalfSpace", "Interval", "Key", "Landscape", "Milstein", "Prediction", "Region", "Status", "Sublevel", "Trajectories", "Where",
-    "escape", "exact", "first_passage", "landscapes", "langevin", "linear", "minimum_action_path", "noise", "plots", "predict",
+    "Grid", "HalfSpace", "Interval", "Key", "Landscape", "Milstein", "Prediction", "Region", "SampledLoss", "Status", "Sublevel", "Trajectories", "Where",
+    "escape", "exact", "first_passage", "landscapes", "langevin", "linear", "losses", "minimum_action_path", "noise", "plots", "predict",
     "quasipotential", "sgd", "simulate", "systems", "theory",
 ]
