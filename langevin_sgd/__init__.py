@@ -9,8 +9,10 @@ from langevin_sgd.models.sampled import SampledLoss
 from langevin_sgd.models.sde import SDE, langevin, linear, sgd
 from langevin_sgd.models.status import Status
 from langevin_sgd.simulation.first_passage import first_passage
+from langevin_sgd.simulation.minibatch import run_sgd
 from langevin_sgd.simulation.passage_times import FirstPassage
 from langevin_sgd.simulation.schemes import EulerMaruyama, Milstein
+from langevin_sgd.simulation.sgd_runs import SGDRuns
 from langevin_sgd.simulation.trajectories import Trajectories, simulate
 from langevin_sgd.studies.escape import Escape, EscapeReport, escape
 from langevin_sgd.theory import exact
@@ -23,7 +25,7 @@ from langevin_sgd.theory.quasipotential import quasipotential
 
 __all__ = [
     "SDE", "Ball", "Box", "Chain", "CriticalPoint", "Escape", "EscapeReport", "Estimate", "EulerMaruyama", "FirstPassage", "FokkerPlanck",
-    "Grid", "HalfSpace", "Interval", "Key", "Landscape", "Milstein", "Prediction", "Region", "SampledLoss", "Status", "Sublevel", "Trajectories", "Where",
+    "Grid", "HalfSpace", "Interval", "Key", "Landscape", "Milstein", "Prediction", "Region", "SGDRuns", "SampledLoss", "Status", "Sublevel", "Trajectories", "Where",
     "escape", "exact", "first_passage", "landscapes", "langevin", "linear", "losses", "minimum_action_path", "noise", "plots", "predict",
-    "quasipotential", "sgd", "simulate", "systems", "theory",
+    "quasipotential", "run_sgd", "sgd", "simulate", "systems", "theory",
 ]

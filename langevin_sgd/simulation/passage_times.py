@@ -22,6 +22,8 @@ from langevin_sgd.simulation.trajectories import run_attributes
 if TYPE_CHECKING:
     import xarray
 
+    from langevin_sgd.simulation.sgd_runs import Iteration
+
 
 @dataclass(frozen=True, eq=False)
 class FirstPassage:
@@ -40,7 +42,7 @@ class FirstPassage:
     key, first_path
         The key of the ensemble and the index of its first path.
     sde, scheme, domain, dt, monitoring
-        What was run.
+        What was run; for exits of SGD itself, `sde` and `scheme` are its iteration, and dt is the learning rate (NaN if it changes).
     stopped
         Why the run was cut short, or "".
     """
@@ -52,8 +54,8 @@ class FirstPassage:
     status: NDArray[np.uint8]
     key: Key
     first_path: int
-    sde: SDE
-    scheme: Scheme
+    sde: SDE | Iteration
+    scheme: Scheme | Iteration
     domain: Region
     dt: float
     monitoring: str
@@ -133,8 +135,15 @@ class FirstPassage:
         meaning = {"flag_values": [-1, *range(len(self.labels))], "flag_meanings": words}
         data = {"time": ("path", self.time), "exit_point": (dims, self.exit_point), "status": ("path", self.status, attributes()),
                 "exit_label": ("path", self.label_index, meaning)}
-        about = run_attributes(self.sde, self.scheme, self.dt, self.key, self.stopped)
+        about = self._about()
         return xarray.Dataset(data, coords, {**about, "domain": repr(self.domain), "monitoring": self.monitoring})
+
+    def _about(self) -> dict[str, Any]:
+        """What describes the run; an iteration of SGD describes itself."""
+        if isinstance(self.sde, SDE):
+            assert not hasattr(self.scheme, "batch_size"), "This is a bug: an equation with an iteration for its scheme."
+            return run_attributes(self.sde, self.scheme, self.dt, self.key, self.stopped)      # type: ignore[arg-type]
+        return {**self.sde.run_attributes(), "dt": self.dt, "key": f"{self.key.value:#034x}", "stopped": self.stopped}
 
     @property
     def _usable(self) -> tuple[Array, NDArray[np.bool_]]:
@@ -145,8 +154,8 @@ class FirstPassage:
     def _estimate(self, value: float, low: float, high: float, confidence: float, method: str, quantity: str = "mean passage time",
                   verdict: str = "") -> Estimate:
         return Estimate(value=value, low=low, high=high, confidence=confidence, method=method, quantity=quantity, verdict=verdict,
-                        n_events=int(self.exited.sum()), n_paths=self.n_paths, n_diverged=int(self.diverged.sum()), dt=self.dt,
-                        interpretation=self.sde.interpretation)
+                        n_events=int(self.exited.sum()), n_paths=self.n_paths, n_diverged=int(self.diverged.sum()),
+                        dt=self.dt if math.isfinite(self.dt) else None, interpretation=self.sde.interpretation)
 
     def _warn_of_few(self, events: int) -> None:
         times, _ = self._usable
@@ -160,5 +169,6 @@ class FirstPassage:
         shares += [f"{label}: {int((self.label_index == k).sum())}" for k, label in enumerate(self.labels) if len(self.labels) > 1]
         shares += [f"{n} {word}" for n, word in ((int(self.censored.sum()), "censored"), (int(self.diverged.sum()), "diverged")) if n]
         cut = f", stopped by {self.stopped}" if self.stopped else ""
-        return (f"FirstPassage({', '.join(shares)}; dt = {self.dt:g}, {self.monitoring}, {self.sde.interpretation.label}, {self.scheme}"
+        label = f"{self.sde.interpretation.label}, " if self.sde.interpretation else ""
+        return (f"FirstPassage({', '.join(shares)}; dt = {self.dt:g}, {self.monitoring}, {label}{self.scheme}"
                 f"{cut}, {self.key})")
