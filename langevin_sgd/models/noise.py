@@ -499,7 +499,7 @@ def measure(source: Any, at: ArrayLike | None = None, *, center: ArrayLike | Non
     >>> loss = ls.losses.linear_regression([1.0, -2.0, 0.5], [0.7, -1.0, 1.2])
     >>> ls.noise.measure(loss)
     MeasuredNoise(σ_g = 0.1552, σ_gH = 0.625, σ_H = 2.625, from 17 points of SampledLoss(...); the quadratic leaves ... unexplained)
-    >>> ls.sgd(loss.landscape, ls.noise.measure(loss), learning_rate=0.05).diffusion(loss.minimum(0.0).x)
+    >>> ls.sgd(loss, ls.noise.measure(loss), learning_rate=0.05).diffusion(loss.minimum(0.0).x)
     0.0038...
     """
     from langevin_sgd.models.measured_noise import measured

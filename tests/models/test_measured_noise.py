@@ -37,7 +37,7 @@ def test_a_quadratic_is_exact_for_quadratic_samples_in_space() -> None:
 
 def test_the_noise_goes_into_an_equation() -> None:
     loss = ls.losses.linear_regression(X[:, :2], Y)
-    sde = ls.sgd(loss.landscape, ls.noise.measure(loss), learning_rate=0.1, batch_size=4)
+    sde = ls.sgd(loss, ls.noise.measure(loss), learning_rate=0.1, batch_size=4)
     w = np.array([[0.3, 0.1], [1.0, -2.0]])
     assert sde.drift(w) == pytest.approx(-loss.gradient(w))
     assert sde.diffusion(w) == pytest.approx(np.stack([loss.covariance(v) for v in w]) * 0.1 / 4 / 2, rel=1e-9)
