@@ -25,7 +25,7 @@ from langevin_sgd.theory.quasipotential import quasipotential
 
 __all__ = [
     "SDE", "Ball", "Box", "Chain", "CriticalPoint", "Escape", "EscapeReport", "Estimate", "EulerMaruyama", "FirstPassage", "FokkerPlanck",
-    "Grid", "HalfSpace", "Interval", "Key", "Landscape", "Milstein", "Prediction", "Region", "SGDRuns", "SampledLoss", "Status", "Sublevel", "Trajectories", "Where",
-    "escape", "exact", "first_passage", "landscapes", "langevin", "linear", "losses", "minimum_action_path", "noise", "plots", "predict",
-    "quasipotential", "run_sgd", "sgd", "simulate", "systems", "theory",
+    "Grid", "HalfSpace", "Interval", "Key", "Landscape", "Milstein", "Prediction", "Region", "SGDRuns", "SampledLoss", "Status",
+    "Sublevel", "Trajectories", "Where", "escape", "exact", "first_passage", "landscapes", "langevin", "linear", "losses",
+    "minimum_action_path", "noise", "plots", "predict", "quasipotential", "run_sgd", "sgd", "simulate", "systems", "theory",
 ]

@@ -1,8 +1,8 @@
 """The loss of a sample, written by you or by the library, becomes compiled code that kernels call by address.
 
-Three kinds of code come of one function ``loss(w, sample, p, gradient)``: the gradient of a batch for one path, the same for a block of lanes
-(few weights, many paths side by side), and the loss of one sample with its gradient, in full precision, for everything that is computed
-with NumPy.  The kernels do not depend on the loss and come from Numba's disk cache.
+Three kinds of code come of one function ``loss(w, sample, p, gradient)``: the gradient of a batch for one path, the same for a block of
+lanes (few weights, many paths side by side), and the loss of one sample with its gradient, in full precision, for everything that is
+computed with NumPy.  The kernels do not depend on the loss and come from Numba's disk cache.
 """
 from __future__ import annotations
 

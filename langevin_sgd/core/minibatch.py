@@ -16,11 +16,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numba import carray, float64, int64, njit, types, uint64
+from numba import carray, int64, njit, types, uint64
 
 from langevin_sgd.core.batches import BATCH
 from langevin_sgd.core.kernels import BYTES, COMPLETED, CUBE, DIVERGED, EXITED, INTS, STOPPED
-from langevin_sgd.core.lanes import CALLED_FROM_PYTHON, LANE, LANES, address_of, float_of, stack_floats, stack_ints, stack_words, wide_vectors
+from langevin_sgd.core.lanes import (
+    CALLED_FROM_PYTHON,
+    LANE,
+    LANES,
+    address_of,
+    float_of,
+    stack_floats,
+    stack_ints,
+    stack_words,
+    wide_vectors,
+)
 from langevin_sgd.core.levels import LEVEL
 from langevin_sgd.core.steps import MATRIX, VECTOR
 from langevin_sgd.core.streams import lane_words, next_word, start_lane, stream

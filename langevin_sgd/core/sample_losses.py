@@ -1,8 +1,8 @@
 """The loss of one sample, its gradient and its curvature, for the losses that the library knows.
 
 Two functions for each.  ``loss(w, sample, p, gradient)`` returns the loss of a sample at the weights w (d,), and *adds* its gradient to
-`gradient` (d,).  ``curvature(w, sample, p, v, out)`` adds the product of the sample's Hessian and a vector v (d,) to `out` (d,).  A sample is
-a row of the data, p the flat array of parameters, of which p[0] is the factor c of the loss.  Plain functions, compiled where they are
+`gradient` (d,).  ``curvature(w, sample, p, v, out)`` adds the product of the sample's Hessian and a vector v (d,) to `out` (d,).  A sample
+is a row of the data, p the flat array of parameters, of which p[0] is the factor c of the loss.  Plain functions, compiled where they are
 used.
 """
 from __future__ import annotations

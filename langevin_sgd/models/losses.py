@@ -1,8 +1,8 @@
 """The losses over data that the library knows: regression, phase retrieval, factorisation, deep linear networks, and the field's toys.
 
-Every one has the loss of a sample as (residual)² times a factor c, and says which: ``half=True``, the default, is c = 1/2, ``half=False`` is
-c = 1; ``total="mean"`` is the average over the N samples, ``total="sum"`` their sum, that is c times N.  H scales as c, the covariance of the
-noise as c².
+Every one has the loss of a sample as (residual)² times a factor c, and says which: ``half=True``, the default, is c = 1/2, ``half=False``
+is c = 1; ``total="mean"`` is the average over the N samples, ``total="sum"`` their sum, that is c times N.  H scales as c, the covariance
+of the noise as c².
 """
 from __future__ import annotations
 
@@ -190,8 +190,8 @@ def diagonal_network(inputs: ArrayLike, targets: ArrayLike, *, half: bool = True
 def mirrored_parabola(inputs: ArrayLike, targets: ArrayLike, barrier: float, *, half: bool = False, total: str = "mean") -> SampledLoss:
     """Return a regression with one weight q = w − w*, turned over at m: a minimum at 0, and a saddle at 2m of the height of the barrier.
 
-    A sample has the gradient h q + r for q < m, and −(h (q − 2m) + r) beyond, with h and r its curvature and residual gradient at the minimum
-    of the regression, and m = √(barrier / mean h).
+    A sample has the gradient h q + r for q < m, and −(h (q − 2m) + r) beyond, with h and r its curvature and residual gradient at the
+    minimum of the regression, and m = √(barrier / mean h).
 
     Parameters
     ----------
@@ -234,8 +234,8 @@ def smoothed_toy(n_samples: int = 1000, dim: int = 2, spread: float = 0.1, *, sh
 
     Notes
     -----
-    Source: the landscape of arXiv:2006.13719, with its averaging (`theory`, 10).  Without it the minima have no curvature, and formulas that
-    need one do not apply.  The number of shifts is finite: the saddle lies near 1/11 and the barrier near 15.35 only as it grows.
+    Source: the landscape of arXiv:2006.13719, with its averaging (`theory`, 10).  Without it the minima have no curvature, and formulas
+    that need one do not apply.  The number of shifts is finite: the saddle lies near 1/11 and the barrier near 15.35 only as it grows.
 
     Examples
     --------
@@ -246,8 +246,8 @@ def smoothed_toy(n_samples: int = 1000, dim: int = 2, spread: float = 0.1, *, sh
     if shifts is None:
         x = positive("spread", spread) * np.random.default_rng(rng).normal(size=(whole("n_samples", n_samples), whole("dim", dim)))
     else:
-        x = numbers("shifts", shifts)
-        x = x[:, None] if x.ndim == 1 else x
+        given = numbers("shifts", shifts)
+        x = np.asarray(given[:, None] if given.ndim == 1 else given, dtype=np.float64)
         if x.ndim != 2 or not x.size:
             raise ValueError(f"`shifts` has shape {x.shape}, but must be (N, dim).")
     return SampledLoss(f"smoothed toy, mean of {factor:g} Σ|u − 1|^2.5 |u + 1|³", x, x.shape[1], np.array([positive("factor", factor)]),

@@ -30,7 +30,8 @@ def measured(source: SampledLoss | ArrayLike, at: ArrayLike | None = None, *, ce
     """Return the measured noise; see `langevin_sgd.noise.measure`."""
     if isinstance(source, SampledLoss):
         if complete is not None or batch_size != 1 or dataset_size is not None:
-            raise ValueError("`complete`, `batch_size` and `dataset_size` describe arrays of gradients; a loss over data has all its samples.")
+            raise ValueError("`complete`, `batch_size` and `dataset_size` describe arrays of gradients; a loss over data has all its "
+                             "samples.")
         samples = _of_loss(source, at, center, radius)
     else:
         factor = _covariance_factor(batch_size, dataset_size, replacement)
@@ -73,8 +74,8 @@ class Samples:
         d = away.shape[1]
         needed = {"componentwise": 3, "matrix": 1 + d * (d + 1) // 2, "full": (d + 1) * (d + 2) // 2}[form]
         if len(away) < needed:
-            raise ValueError(f"`at` has {len(away)} points, but a quadratic of the form {form!r} in {d} dimensions has {needed} numbers for "
-                             "each entry; give at least as many.")
+            raise ValueError(f"`at` has {len(away)} points, but a quadratic of the form {form!r} in {d} dimensions has {needed} numbers "
+                             "for each entry; give at least as many.")
         make = {"componentwise": _componentwise, "matrix": _modulated, "full": _full}[form]
         model, adjusted = make(self, away)
         return MeasuredNoise(self, form, model, adjusted)
@@ -133,7 +134,8 @@ class MeasuredNoise:
 
     @property
     def unexplained(self) -> float:
-        """The share of the variation of C between the points that the fit leaves: 0 if it is exact, 1 or more if a constant does as well."""
+        """The share of the variation of C between the points that the fit leaves: 0 if it is exact, 1 or more if a constant does as well.
+        """
         c = self.samples.covariances
         variation = float(((c - c.mean(axis=0))**2).sum())
         return float((self.residuals**2).sum()) / variation if variation > 0 else 0.0
@@ -195,7 +197,7 @@ def _of_loss(loss: SampledLoss, at: ArrayLike | None, center: ArrayLike | None, 
     given = None if at is None else points("at", at, loss.dim).reshape(-1, loss.dim)
     if center is None:
         start = np.zeros(loss.dim) if given is None else given.mean(axis=0)
-        middle = np.atleast_1d(loss.minimum(start if loss.dim > 1 else float(start[0])).x)
+        middle = _minimum(loss, start)
     else:
         middle = state("center", center, loss.dim)
     if given is None:
@@ -204,6 +206,10 @@ def _of_loss(loss: SampledLoss, at: ArrayLike | None, center: ArrayLike | None, 
         raise ValueError("`radius` says how far points are chosen; leave it out where they are given by `at`.")
     c = np.stack([np.reshape(loss.covariance(w if loss.dim > 1 else float(w[0])), (loss.dim, loss.dim)) for w in given])
     return Samples(middle, given, c, np.zeros_like(c), loss.n_samples, repr(loss))
+
+
+def _minimum(loss: SampledLoss, start: Array) -> Array:
+    return np.atleast_1d(loss.minimum(start if loss.dim > 1 else float(start[0])).x)
 
 
 def _scale(loss: SampledLoss, middle: Array) -> float:
@@ -232,8 +238,8 @@ def _of_arrays(gradients: Any, at: ArrayLike | None, center: ArrayLike | None, c
     where, g = numbers("at", at), numbers("gradients", gradients)
     where, g = where[:, None] if where.ndim == 1 else where, g[:, :, None] if g.ndim == 2 else g
     if where.ndim != 2 or g.ndim != 3 or g.shape[0] != len(where) or g.shape[2] != where.shape[1]:
-        raise ValueError(f"`gradients` has shape {np.shape(gradients)} and `at` {np.shape(at)}, but for k points, n gradients at each and d "
-                         "weights they must be (k, n, d) and (k, d), or (k, n) and (k,) for one weight.")
+        raise ValueError(f"`gradients` has shape {np.shape(gradients)} and `at` {np.shape(at)}, but for k points, n gradients at each and "
+                         "d weights they must be (k, n, d) and (k, d), or (k, n) and (k,) for one weight.")
     n = g.shape[1]
     if n < 2:
         raise ValueError("`gradients` has one gradient at each point, but a covariance needs at least two.")
@@ -294,8 +300,8 @@ def _componentwise(samples: Samples, away: Array) -> tuple[Noise, str]:
     names = _names(d)
     said = f"the fit was negative somewhere, and was changed for {', '.join(names[k] for k in changed)}" if changed else ""
     if d == 1:
-        return Quadratic(*(float(part[0]) for part in parts), center=float(samples.center[0])), said
-    return Quadratic(*parts, center=samples.center), said
+        return Quadratic(float(parts[0, 0]), float(parts[1, 0]), float(parts[2, 0]), float(samples.center[0])), said
+    return Quadratic(parts[0], parts[1], parts[2], samples.center), said
 
 
 def _modulated(samples: Samples, away: Array) -> tuple[Noise, str]:
@@ -314,7 +320,8 @@ def _modulated(samples: Samples, away: Array) -> tuple[Noise, str]:
     for (i, j), value in zip(pairs, fit[1:] / fit[0], strict=True):
         form[i, j] = form[j, i] = value
     eigenvalues, vectors = np.linalg.eigh(form)
-    said = "the growth was negative along some direction, and was set to zero there" if eigenvalues[0] < -1e-9 * abs(eigenvalues[-1]) else ""
+    falls = eigenvalues[0] < -1e-9 * abs(eigenvalues[-1])
+    said = "the growth was negative along some direction, and was set to zero there" if falls else ""
     form = (vectors * np.maximum(eigenvalues, 0.0)) @ vectors.T
     base = fit[0] * base
     return Quadratic((base + base.T) / 2, quadratic=form @ base, center=samples.center), said
@@ -395,7 +402,7 @@ class FullQuadratic:
 
 def taylor(loss: SampledLoss, center: ArrayLike | None = None) -> MeasuredNoise:
     """Return the noise that gradients and Hessians of the samples at one point say; see `langevin_sgd.noise.from_hessians`."""
-    middle = np.atleast_1d(loss.minimum(np.zeros(loss.dim) if loss.dim > 1 else 0.0).x) if center is None else state("center", center, loss.dim)
+    middle = _minimum(loss, np.zeros(loss.dim)) if center is None else state("center", center, loss.dim)
     w: Any = middle if loss.dim > 1 else float(middle[0])
     n, d = loss.n_samples, loss.dim
     g, h = np.reshape(loss.sample_gradients(w), (n, d)), np.reshape(loss.sample_hessians(w), (n, d, d))
@@ -408,7 +415,8 @@ def taylor(loss: SampledLoss, center: ArrayLike | None = None) -> MeasuredNoise:
         return MeasuredNoise(samples, "componentwise", model, "")
     if d > LARGEST_FULL:
         own = h[:, range(d), range(d)]
-        return MeasuredNoise(samples, "componentwise", Quadratic((g**2).mean(axis=0), (g * own).mean(axis=0), (own**2).mean(axis=0), middle), "")
+        parts = (g**2).mean(axis=0), (g * own).mean(axis=0), (own**2).mean(axis=0)
+        return MeasuredNoise(samples, "componentwise", Quadratic(*parts, middle), "")
     linear = np.einsum("ni,njk->ijk", g, h) / n
     quadratic = np.einsum("nik,njl->ijkl", h, h) / n
     model = FullQuadratic(g.T @ g / n, (linear + np.swapaxes(linear, 0, 1)) / 2, (quadratic + np.swapaxes(quadratic, 2, 3)) / 2, middle)

@@ -472,8 +472,9 @@ def measure(source: Any, at: ArrayLike | None = None, *, center: ArrayLike | Non
     radius
         How far from the centre points are chosen; where the noise has about doubled if None.
     form
-        "componentwise": a variance for each component, quadratic in that component; "matrix": Σ_g (1 + δᵀ Σ_H Σ_g⁻¹ δ), the power-law dynamic;
-        "full": all entries, quadratic in all components, for up to 4 weights.  None: "full" from 2 to 4 weights, else "componentwise".
+        "componentwise": a variance for each component, quadratic in that component; "matrix": Σ_g (1 + δᵀ Σ_H Σ_g⁻¹ δ), the power-law
+        dynamic; "full": all entries, quadratic in all components, for up to 4 weights.  None: "full" from 2 to 4 weights, else
+        "componentwise".
     complete
         Whether the given gradients are those of all the data; else they are a sample, and standard errors are reported.
     batch_size, dataset_size, replacement
@@ -491,7 +492,8 @@ def measure(source: Any, at: ArrayLike | None = None, *, center: ArrayLike | Non
 
     Notes
     -----
-    Source: arXiv:2006.13719 (`theory`, 2.1).  A quadratic is exact for losses that are quadratic for every sample, and an expansion for others.
+    Source: arXiv:2006.13719 (`theory`, 2.1).  A quadratic is exact for losses that are quadratic for every sample, and an expansion for
+    others.
 
     Examples
     --------
@@ -503,8 +505,8 @@ def measure(source: Any, at: ArrayLike | None = None, *, center: ArrayLike | Non
     0.0038...
     """
     from langevin_sgd.models.measured_noise import measured
-    return measured(source, at, center=center, radius=radius, form=form, complete=complete, batch_size=batch_size, dataset_size=dataset_size,
-                    replacement=replacement)
+    return measured(source, at, center=center, radius=radius, form=form, complete=complete, batch_size=batch_size,
+                    dataset_size=dataset_size, replacement=replacement)
 
 
 def from_hessians(loss: SampledLoss, center: ArrayLike | None = None) -> MeasuredNoise:
@@ -524,8 +526,8 @@ def from_hessians(loss: SampledLoss, center: ArrayLike | None = None) -> Measure
 
     Notes
     -----
-    Source: arXiv:2006.13719 (`theory`, 2.1).  Where samples are not quadratic it omits Cov(g, third derivative) δ², which is of the same order
-    as σ_H δ² unless the gradients at the minimum are small.
+    Source: arXiv:2006.13719 (`theory`, 2.1).  Where samples are not quadratic it omits Cov(g, third derivative) δ², which is of the same
+    order as σ_H δ² unless the gradients at the minimum are small.
 
     Examples
     --------
@@ -569,8 +571,8 @@ def from_trajectories(x: Any, dt: float | None = None, *, bins: ArrayLike | int 
 
     Notes
     -----
-    Source: J. Gottschall & J. Peinke, New J. Phys. 10, 083034 (2008), for the bias of finite times.  D is half the *variance* of an increment
-    over its time, without the square of the drift, and about a line within each bin.  For SGD in the clock t, D = η C / (2 B).
+    Source: J. Gottschall & J. Peinke, New J. Phys. 10, 083034 (2008), for the bias of finite times.  D is half the *variance* of an
+    increment over its time, without the square of the drift, and about a line within each bin.  For SGD in the clock t, D = η C / (2 B).
 
     Examples
     --------

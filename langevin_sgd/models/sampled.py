@@ -111,7 +111,8 @@ class SampledLoss:
         count = _argument_count(per_sample_loss_gradient)
         if (count == 4) != bool(values):
             raise ValueError("`per_sample_loss_gradient` takes " + ("p, but no parameters are given by keyword." if count == 4 else
-                             f"(w, sample, gradient), but the parameters {', '.join(values)} are given: let it take (w, sample, p, gradient)."))
+                             f"(w, sample, gradient), but the parameters {', '.join(values)} are given: let it take "
+                             "(w, sample, p, gradient)."))
         p = np.array([finite(name, value) for name, value in values.items()] or [1.0])
         name = getattr(per_sample_loss_gradient, "__name__", "function")
         loss = cls(name, table, d, p, per_sample_loss_gradient, arguments=count)

@@ -234,8 +234,8 @@ def _parameters(walls: tuple[Wall, ...]) -> tuple[tuple[str, ...], Array]:
     for face in _faces(walls):
         for name, value in face.values.items():
             if values.setdefault(name, value) != value:
-                raise ValueError(f"the parameter `{name}` has the value {values[name]:g} in one place of the region and {value:g} in another; "
-                                 "one name has one value.")
+                raise ValueError(f"the parameter `{name}` has the value {values[name]:g} in one place of the region and {value:g} in "
+                                 "another; one name has one value.")
     for face in _faces(walls):
         for name in face.level.parameters:
             if name not in values:
@@ -275,8 +275,8 @@ def _rates(learning_rate: Any, n_steps: int) -> Array:
         learning_rate = [learning_rate(k) for k in range(n_steps)]
     rates = numbers("learning_rate", learning_rate)
     if rates.ndim and rates.shape != (n_steps,):
-        raise ValueError(f"`learning_rate` has shape {rates.shape}, but must be a number, one for each of {n_steps} steps, or a function of "
-                         "the step.")
+        raise ValueError(f"`learning_rate` has shape {rates.shape}, but must be a number, one for each of {n_steps} steps, or a function "
+                         "of the step.")
     rates = np.atleast_1d(rates)
     if (rates < 0).any() or not rates[0] > 0:
         raise ValueError(f"`learning_rate` is {float(rates.min()):g} somewhere, but must be positive; later ones may be zero.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -141,8 +141,7 @@ class FirstPassage:
     def _about(self) -> dict[str, Any]:
         """What describes the run; an iteration of SGD describes itself."""
         if isinstance(self.sde, SDE):
-            assert not hasattr(self.scheme, "batch_size"), "This is a bug: an equation with an iteration for its scheme."
-            return run_attributes(self.sde, self.scheme, self.dt, self.key, self.stopped)      # type: ignore[arg-type]
+            return run_attributes(self.sde, cast(Scheme, self.scheme), self.dt, self.key, self.stopped)
         return {**self.sde.run_attributes(), "dt": self.dt, "key": f"{self.key.value:#034x}", "stopped": self.stopped}
 
     @property

@@ -81,8 +81,8 @@ class SGDRuns:
     t
         The saved times (time,), t = Σ learning rate.
     w
-        The weights then (path, time, component); NaN after a run has left, diverged or was stopped.  `x` is the same as `Trajectories` has it:
-        in one dimension without the last axis.
+        The weights then (path, time, component); NaN after a run has left, diverged or was stopped.  `x` is the same as `Trajectories` has
+        it: in one dimension without the last axis.
     status
         How each run ended (path,), see `Status`.
     time
@@ -99,6 +99,13 @@ class SGDRuns:
         What is needed to run any part of it again.
     stopped
         Why the runs were cut short, or "".
+
+    Examples
+    --------
+    >>> import langevin_sgd as ls
+    >>> loss = ls.losses.linear_regression([1.0, 2.0, -1.0], [1.0, 1.5, 0.0])
+    >>> ls.run_sgd(loss, 0.0, learning_rate=0.1, batch_size=1, n_steps=50, n_paths=8, rng=1)
+    SGDRuns(8 runs: 8 completed; 51 times from 0 to 5, SGD(learning rate 0.1, batch size 1 iid), linear regression, mean of ½(…)², Key(...))
     """
 
     t: Array

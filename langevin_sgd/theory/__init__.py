@@ -15,10 +15,11 @@ from langevin_sgd.theory.threshold import BARRIER_SHIFT, siegmund_nu, threshold_
 from langevin_sgd.theory.underdamped import melnikov_meshkov_time, underdamped_kramers_time
 
 __all__ = [
-    "BARRIER_SHIFT", "IterateCovariance", "LinearStability", "PowerLawStationary", "PowerLawStationaryInSpace", "RegressionNoise", "StationaryMoments",
-    "basin_odds", "bouchet_reygner_time", "cramer_exponent", "excess_loss", "eyring_kramers_time", "kesten_tail_exponent", "kramers_time",
-    "kramers_time_next_order", "laplace_time", "levy_exit_time", "linear_stability", "log_loss_time", "maier_stein_time",
-    "melnikov_meshkov_time", "minibatch_moments", "mirrored_time", "pac_bayes_bound", "power_law_stationary", "power_law_stationary_d", "power_law_time",
-    "power_law_time_published", "power_law_time_published_d", "regression_covariance", "regression_noise", "reshuffled_variance",
-    "sgd_covariance", "sgd_variance", "siegmund_nu", "threshold_ratio", "underdamped_kramers_time", "xie_time",
+    "BARRIER_SHIFT", "IterateCovariance", "LinearStability", "PowerLawStationary", "PowerLawStationaryInSpace", "RegressionNoise",
+    "StationaryMoments", "basin_odds", "bouchet_reygner_time", "cramer_exponent", "excess_loss", "eyring_kramers_time",
+    "kesten_tail_exponent", "kramers_time", "kramers_time_next_order", "laplace_time", "levy_exit_time", "linear_stability",
+    "log_loss_time", "maier_stein_time", "melnikov_meshkov_time", "minibatch_moments", "mirrored_time", "pac_bayes_bound",
+    "power_law_stationary", "power_law_stationary_d", "power_law_time", "power_law_time_published", "power_law_time_published_d",
+    "regression_covariance", "regression_noise", "reshuffled_variance", "sgd_covariance", "sgd_variance", "siegmund_nu", "threshold_ratio",
+    "underdamped_kramers_time", "xie_time",
 ]

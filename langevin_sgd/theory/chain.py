@@ -83,7 +83,8 @@ class Chain:
                 raise ValueError(f"`sde` is a loss with {self.sde.dim} weights, but a chain has one; simulate it with ls.run_sgd.")
             object.__setattr__(self, "batch_size", whole("batch_size", 1 if self.batch_size is None else self.batch_size))
         elif not isinstance(self.sde, SDE):
-            raise ValueError(f"`sde` is {self.sde!r}, but must be an SDE, such as ls.sgd(loss, noise, learning_rate=0.1), or a SampledLoss.")
+            raise ValueError(f"`sde` is {self.sde!r}, but must be an SDE, such as ls.sgd(loss, noise, learning_rate=0.1), or a loss over "
+                             "data, such as ls.losses.linear_regression(x, y).")
         else:
             if self.batch_size is not None:
                 raise ValueError("`batch_size` is given, but the equation has its own, in ε; leave it out.")
@@ -115,8 +116,8 @@ class Chain:
         Notes
         -----
         Source: `theory`, 5.2.  A start exactly on the boundary takes no time.  The chain sees the boundary at its steps only, like
-        ``monitoring="discrete"`` in simulation.  For real batches (5.2b) the mean is no smooth function of the start, and the number is right
-        to a few parts in a thousand; the interval comes from lattices of different widths.
+        ``monitoring="discrete"`` in simulation.  For real batches (5.2b) the mean is no smooth function of the start, and the number is
+        right to a few parts in a thousand; the interval comes from lattices of different widths.
 
         Examples
         --------

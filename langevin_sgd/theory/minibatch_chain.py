@@ -114,8 +114,8 @@ def _window(step: BatchStep, start: float, domain: Interval, wanted: int) -> tup
         before, reach = now, WIDER * reach
         if (high - low) / width > MOST_CELLS / 2:
             break
-    raise QuadratureError(f"no window of SGD could be chosen: up to {reach:.3g} from the start the answer still changes; give `domain` a finite "
-                          "end on the infinite side.", Estimate(value=now, low=0.0, high=math.inf, confidence=1.0, method="lattice"))
+    raise QuadratureError(f"no window of SGD could be chosen: up to {reach:.3g} from the start the answer still changes; give `domain` a "
+                          "finite end on the infinite side.", Estimate(value=now, low=0.0, high=math.inf, confidence=1.0, method="lattice"))
 
 
 def _sums(step: BatchStep, start: float, low: float, high: float, domain: Interval, cells: int) -> Array:
@@ -144,7 +144,7 @@ def _landed(law: Array, first: int, cells: int, exits: tuple[bool, bool]) -> tup
     At a cut that is no exit, what goes beyond is put into the last cell.
     """
     at = np.clip(first + np.arange(len(law)), -1, cells)
-    row = np.bincount(at + 1, law, cells + 2)
+    row: Array = np.asarray(np.bincount(at + 1, law, cells + 2), dtype=float)
     inside, below, above = row[1:-1], row[0], row[-1]
     if not exits[0]:
         inside[0] += below

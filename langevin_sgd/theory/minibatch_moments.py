@@ -119,8 +119,8 @@ class StationaryMoments:
 
 def _check(loss: Any) -> None:
     if not sampled(loss).is_quadratic:
-        raise ValueError(f"`loss` is {loss!r}, whose samples are not quadratic, so that no finite set of moments is closed; simulate it with "
-                         "ls.run_sgd.")
+        raise ValueError(f"`loss` is {loss!r}, whose samples are not quadratic, so that no finite set of moments is closed; simulate it "
+                         "with ls.run_sgd.")
     if loss.dim > LARGEST:
         raise ValueError(f"the loss has {loss.dim} weights, but the recursion of second moments is solved for up to {LARGEST}.")
 

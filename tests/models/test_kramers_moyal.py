@@ -1,4 +1,5 @@
-"""Drift and diffusion from trajectories alone, against the equation or the iteration that made them, with its bias where it is not removed."""
+"""Drift and diffusion from trajectories alone, against the equation or the iteration that made them, with its bias where it is not removed.
+"""
 from __future__ import annotations
 
 import numpy as np
@@ -21,8 +22,8 @@ def ornstein_uhlenbeck(n_paths: int = 4000, steps: int = 60) -> np.ndarray:
 
 
 def test_the_bias_of_finite_times_is_known_and_mostly_removed() -> None:
-    """240 000 increments over 0.4: plain moments have the slope −(1 − e^−0.4) / 0.4 and D = (1 − e^−0.8) / 0.8 exactly, within five standard
-    errors; looking twice as far leaves an error of second order, predicted to the same accuracy, and five times smaller."""
+    """240 000 increments over 0.4: plain moments have the slope −(1 − e^−0.4) / 0.4 and D = (1 − e^−0.8) / 0.8 exactly, within five
+    standard errors; looking twice as far leaves an error of second order, predicted to the same accuracy, and five times smaller."""
     x = ornstein_uhlenbeck()
     plain, corrected = (ls.noise.from_trajectories(x, 0.4, process=process) for process in ("chain", "diffusion"))
     slope, d = (1 - PHI) / 0.4, (1 - PHI**2) / 0.8
@@ -52,7 +53,8 @@ def test_steps_of_sgd_give_gradient_and_noise_back() -> None:
     assert np.abs((found.diffusion - 0.05 * c) / found.diffusion_error).max() > 20
     noise = found.noise(0.05, center=best.x)
     assert (noise.constant, noise.quadratic) == pytest.approx((exact.constant, exact.quadratic), rel=0.05)
-    assert ls.sgd(loss.landscape, noise, learning_rate=0.1, batch_size=2).diffusion(best.x) == pytest.approx(0.05 * exact.constant / 2, rel=0.05)
+    sde = ls.sgd(loss, noise, learning_rate=0.1, batch_size=2)
+    assert sde.diffusion(best.x) == pytest.approx(0.05 * exact.constant / 2, rel=0.05)
 
 
 def test_paths_that_have_ended_are_left_out() -> None:
@@ -63,7 +65,8 @@ def test_paths_that_have_ended_are_left_out() -> None:
 
 
 @pytest.mark.parametrize(("call", "says"), [
-    (lambda: ls.noise.from_trajectories(np.zeros((3, 9))), "`dt` is missing"), (lambda: ls.noise.from_trajectories(np.ones((3, 9)), 0.1), "`bins`"),
+    (lambda: ls.noise.from_trajectories(np.zeros((3, 9))), "`dt` is missing"),
+    (lambda: ls.noise.from_trajectories(np.ones((3, 9)), 0.1), "`bins`"),
     (lambda: ls.noise.from_trajectories(RNG.normal(size=(3, 2)), 0.1, process="diffusion"), "need more"),
     (lambda: ls.noise.from_trajectories(RNG.normal(size=(3, 9)), 0.1), "no bin holds"),
     (lambda: ls.noise.from_trajectories(RNG.normal(size=(3, 9)), 0.1, process="walk"), "`process`"),

@@ -127,10 +127,13 @@ def test_a_fit_that_is_no_covariance_says_so() -> None:
 
 
 @pytest.mark.parametrize(("call", "says"), [
-    (lambda: ls.noise.measure(np.zeros((3, 5))), "`at` is missing"), (lambda: ls.noise.measure(np.zeros((3, 5)), [1.0, 2.0]), "`gradients` has shape"),
-    (lambda: ls.noise.measure(np.zeros((3, 1)), [1.0, 2.0, 3.0]), "at least two"), (lambda: ls.noise.measure(ONE, at=[1.0, 2.0]), "at least as many"),
+    (lambda: ls.noise.measure(np.zeros((3, 5))), "`at` is missing"),
+    (lambda: ls.noise.measure(np.zeros((3, 5)), [1.0, 2.0]), "`gradients` has shape"),
+    (lambda: ls.noise.measure(np.zeros((3, 1)), [1.0, 2.0, 3.0]), "at least two"),
+    (lambda: ls.noise.measure(ONE, at=[1.0, 2.0]), "at least as many"),
     (lambda: ls.noise.measure(ONE, at=[1.0, 1.0, 1.0]), "does not determine"), (lambda: ls.noise.measure(ONE, form="cubic"), "`form`"),
-    (lambda: ls.noise.measure(ONE, batch_size=2), "has all its samples"), (lambda: ls.noise.measure(ONE, at=[0.0, 1.0, 2.0], radius=1.0), "`radius`"),
+    (lambda: ls.noise.measure(ONE, batch_size=2), "has all its samples"),
+    (lambda: ls.noise.measure(ONE, at=[0.0, 1.0, 2.0], radius=1.0), "`radius`"),
     (lambda: ls.noise.measure(CASES["diagonal network"].loss, center=np.ones(6), form="full"), "for up to 4"),
     (lambda: ls.noise.from_hessians(3), "must be a loss over data"),
 ])

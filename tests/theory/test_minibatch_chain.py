@@ -1,4 +1,5 @@
-"""The chain of real batches against problems that are solved by hand, against simulation, and its Cramér exponents against `theory`, 4.6."""
+"""The chain of real batches against problems that are solved by hand, against simulation, and its Cramér exponents against `theory`, 4.6.
+"""
 from __future__ import annotations
 
 import numpy as np

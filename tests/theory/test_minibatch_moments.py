@@ -33,8 +33,8 @@ def counted(size: int, sampling: str, eta: float, mu: float, decay: float) -> tu
     (1, "iid", 0.0, 0.0), (2, "iid", 0.0, 0.3), (2, "without", 0.0, 0.0), (3, "without", 0.6, 0.1), (2, "iid", 0.5, 0.0)])
 def test_every_batch_counted(size: int, sampling: str, mu: float, decay: float) -> None:
     mean, covariance = counted(size, sampling, 0.2, mu, decay)
-    found = ls.theory.minibatch_moments(ls.losses.linear_regression(X, Y), learning_rate=0.2, batch_size=size, sampling=sampling, momentum=mu,
-                                        weight_decay=decay)
+    found = ls.theory.minibatch_moments(ls.losses.linear_regression(X, Y), learning_rate=0.2, batch_size=size, sampling=sampling,
+                                        momentum=mu, weight_decay=decay)
     assert found.applies
     assert found.mean == pytest.approx(mean, rel=1e-9, abs=1e-11)
     assert found.covariance == pytest.approx(covariance, rel=1e-9, abs=1e-12)
@@ -86,7 +86,8 @@ def test_what_does_not_settle_is_said() -> None:
 
 
 @pytest.mark.parametrize(("change", "says"), [
-    ({"sampling": "reshuffle"}, "not independent"), ({"sampling": "any"}, "`sampling`"), ({"batch_size": 5, "sampling": "without"}, "drawn twice"),
+    ({"sampling": "reshuffle"}, "not independent"), ({"sampling": "any"}, "`sampling`"),
+    ({"batch_size": 5, "sampling": "without"}, "drawn twice"),
     ({"momentum": 1.0}, "`momentum`"), ({"learning_rate": 0.0}, "`learning_rate`")])
 def test_what_is_wrong_is_named(change: dict, says: str) -> None:
     with pytest.raises(ValueError, match=says):
