@@ -23,6 +23,18 @@ def moved(typingctx: Any, pointer: Any, by: Any) -> Any:        # noqa: ARG001, 
 
 
 @intrinsic
+def prefetched(typingctx: Any, pointer: Any) -> Any:            # noqa: ARG001, the signature is Numba's
+    """Ask for the memory at a pointer to be brought near; nothing else happens."""
+    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:        # noqa: ARG001
+        byte, word = ir.IntType(8).as_pointer(), ir.IntType(32)
+        fetch = cgutils.get_or_insert_function(builder.module, ir.FunctionType(ir.VoidType(), [byte, word, word, word]), "llvm.prefetch.p0i8")
+        read, keep, data = ir.Constant(word, 0), ir.Constant(word, 3), ir.Constant(word, 1)
+        builder.call(fetch, [builder.bitcast(values[0], byte), read, keep, data])
+        return context.get_dummy_value()
+    return types.none(pointer), codegen
+
+
+@intrinsic
 def _dot(typingctx: Any, a: Any, b: Any, count: Any) -> Any:    # noqa: ARG001, the signature is Numba's
     """Return Σ a_j b_j of two pointers, in an order of summation that is written down here.
 

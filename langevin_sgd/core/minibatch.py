@@ -19,6 +19,7 @@ import numpy as np
 from numba import carray, int64, njit, types, uint64
 
 from langevin_sgd.core.batches import BATCH
+from langevin_sgd.core.dots import moved, prefetched
 from langevin_sgd.core.kernels import BYTES, COMPLETED, CUBE, DIVERGED, EXITED, INTS, STOPPED
 from langevin_sgd.core.lanes import (
     CALLED_FROM_PYTHON,
@@ -36,6 +37,7 @@ from langevin_sgd.core.steps import MATRIX, VECTOR
 from langevin_sgd.core.streams import lane_words, next_word, start_lane, stream
 
 LARGEST_IN_LANES = 4            # weights of a path in a lane
+LINE = 8                        # numbers in a line of the cache
 POLL = 256                      # steps between looks at the stop word
 NEVER = 2**62
 U = np.uint64
@@ -45,7 +47,7 @@ N_STEPS, N_SAMPLES, BATCH_SIZE, SAMPLING, DIM, BOUNDED, AVERAGED, AVERAGE_FROM, 
 MOMENTUM, WEIGHT_DECAY = range(2)
 IID, WITHOUT, RESHUFFLE = range(3)
 
-INLINED = [Path(__file__).with_name(f"{name}.py") for name in ("lanes", "elementary", "streams", "kernels")]
+INLINED = [Path(__file__).with_name(f"{name}.py") for name in ("lanes", "elementary", "streams", "kernels", "dots")]
 SOURCES = hashlib.sha256(b"".join(file.read_bytes() for file in INLINED)).hexdigest()
 SIGNATURE = types.void(
     MATRIX, int64, int64, int64, uint64, uint64, INTS, VECTOR, VECTOR, BATCH, MATRIX, VECTOR, LEVEL, VECTOR, INTS, CUBE, MATRIX, MATRIX,
@@ -68,6 +70,25 @@ def finite_row(w: Any, d: int) -> bool:
     return wrong == 0
 
 
+@njit(**LANE)
+def drawn(state: Any, index: Any, at: int, size: int, order: Any, place: int, n: int, sampling: int) -> Any:
+    """Put the samples of a batch into `index` from place `at` on; the new state of the stream, and the new place in the epoch."""
+    if sampling != IID and (sampling == WITHOUT or place + size > n):
+        place = 0
+    for b in range(at, at + size):
+        state, word = next_word(state)
+        if sampling == IID:
+            index[b] = index_of(word, np.float64(n))
+        else:
+            other = place + index_of(word, np.float64(n - place))
+            taken = order[other]
+            order[other] = order[place]
+            order[place] = taken
+            index[b] = taken
+            place += 1
+    return state, place
+
+
 @functools.cache
 def path_kernel() -> Any:
     """Compile, or load from the cache, the kernel that runs one path after the other, of any number of weights.
@@ -87,9 +108,9 @@ def path_kernel() -> Any:
         wide_vectors()
         n_steps, n, size, d = settings[N_STEPS], settings[N_SAMPLES], settings[BATCH_SIZE], settings[DIM]
         sampling, bounded, averaged = settings[SAMPLING], settings[BOUNDED] != 0, settings[AVERAGED] != 0
-        mu, decay, share = numbers[MOMENTUM], numbers[WEIGHT_DECAY], 1.0 / size
+        mu, decay, share, columns = numbers[MOMENTUM], numbers[WEIGHT_DECAY], 1.0 / size, data.shape[1]
         w, m, g, v = np.empty(d), np.empty(d), np.empty(d), np.empty(d)
-        index, order = np.empty(size, np.int64), np.empty(n if sampling != IID else 0, np.int32)
+        index, order = np.empty(2 * size, np.int64), np.empty(n if sampling != IID else 0, np.int32)
         inside = carray(stack_floats(1), (1,))
         w_at, g_at, data_at, p_at, index_at, level_p_at, inside_at = (
             address_of(w), address_of(g), address_of(data), address_of(p), address_of(index), address_of(level_p), address_of(inside))
@@ -104,23 +125,18 @@ def path_kernel() -> Any:
                 for j in range(d):
                     out[q, saved, j] = w[j]
                 saved += 1
+            turn = 0
+            state, place = drawn(state, index, 0, size, order, place, n, sampling)
             while done < n_steps:
-                if sampling == IID:
-                    for b in range(size):
-                        state, word = next_word(state)
-                        index[b] = index_of(word, np.float64(n))
-                else:
-                    if sampling == WITHOUT or place + size > n:
-                        place = 0
-                    for b in range(size):
-                        state, word = next_word(state)
-                        other = place + index_of(word, np.float64(n - place))
-                        taken = order[other]
-                        order[other] = order[place]
-                        order[place] = taken
-                        index[b] = taken
-                        place += 1
-                batch(w_at, data_at, index_at, size, p_at, g_at)
+                # The samples of the next step are drawn and fetched now, so that they are near when they are needed.
+                now = turn * size
+                turn = 1 - turn
+                state, place = drawn(state, index, turn * size, size, order, place, n, sampling)
+                for b in range(turn * size, turn * size + size):
+                    row = moved(data_at, index[b] * columns)
+                    for line in range(0, columns, LINE):
+                        prefetched(moved(row, line))
+                batch(w_at, data_at, moved(index_at, now), size, p_at, g_at)
                 rate = rates[done if len(rates) > 1 else 0]
                 if mu == 0.0:
                     for j in range(d):

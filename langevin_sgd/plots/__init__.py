@@ -5,5 +5,5 @@ from langevin_sgd.plots.escape import draw_comparison, draw_escapes, draw_occupa
 from langevin_sgd.plots.fields import draw_current, draw_landscape, draw_level_lines
 from langevin_sgd.plots.noise import draw_measured_noise
 
-__all__ = ["draw_action", "draw_comparison", "draw_current", "draw_escapes", "draw_landscape", "draw_level_lines", "draw_measured_noise", "draw_occupancy",
-           "draw_path", "draw_paths", "draw_survival", "draw_work"]
+__all__ = ["draw_action", "draw_comparison", "draw_current", "draw_escapes", "draw_landscape", "draw_level_lines", "draw_measured_noise",
+           "draw_occupancy", "draw_path", "draw_paths", "draw_survival", "draw_work"]

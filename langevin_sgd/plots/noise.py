@@ -38,7 +38,8 @@ class MeasuredNoiseLike(Protocol):
         """Return the fitted C at states."""
 
 
-def draw_measured_noise(noise: MeasuredNoiseLike, *, component: int = 0, axes: tuple[Axes, Axes] | None = None, **style: Any) -> tuple[Axes, Axes]:
+def draw_measured_noise(noise: MeasuredNoiseLike, *, component: int = 0, axes: tuple[Axes, Axes] | None = None,
+                        **style: Any) -> tuple[Axes, Axes]:
     """Draw one variance C_kk along its own axis through the centre: measured, fitted, and below the difference of the two.
 
     Parameters

@@ -8,7 +8,16 @@ import numpy as np
 import pytest
 
 import langevin_sgd as ls
-from langevin_sgd.plots import draw_current, draw_escapes, draw_landscape, draw_level_lines, draw_occupancy, draw_paths, draw_survival
+from langevin_sgd.plots import (
+    draw_current,
+    draw_escapes,
+    draw_landscape,
+    draw_level_lines,
+    draw_measured_noise,
+    draw_occupancy,
+    draw_paths,
+    draw_survival,
+)
 from langevin_sgd.studies.occupancy import Occupancy
 
 
@@ -100,3 +109,17 @@ def test_arrows_point_along_the_current() -> None:
     arrows = draw_current(gen.grid, gen.probability_current()).collections[-1]
     x, y = arrows.get_offsets().T
     assert np.allclose(x * arrows.U + y * arrows.V, 0, atol=0.05) and (y * arrows.U - x * arrows.V > 0).all()
+
+
+def test_measured_noise_is_points_and_its_fit_a_line() -> None:
+    one = ls.losses.linear_regression([1.0, -2.0, 0.5], [0.7, -1.0, 1.2])
+    upper, lower = draw_measured_noise(ls.noise.measure(one))
+    x, fitted = upper.lines[0].get_data()
+    assert upper.lines[0].get_linestyle() == "-"
+    assert np.allclose(fitted, [one.covariance(w) for w in x])
+    assert len(upper.containers[0].lines[0].get_xdata()) == 17
+    assert np.abs(lower.containers[0].lines[0].get_ydata()).max() < 1e-12
+    plane = ls.losses.linear_regression([[1.0, 0.0], [0.5, -1.0], [0.2, 0.3]], [1.0, 0.0, 2.0])
+    upper, _ = draw_measured_noise(ls.noise.measure(plane), component=1)
+    assert len(upper.containers[0].lines[0].get_xdata()) == 3          # the centre and one on either side lie on the axis
+    assert len(drawn(upper.figure)) > 10_000
