@@ -1,10 +1,10 @@
 """SGD itself: its spread about a minimum, the noise that makes it, the time it takes to escape, and what reshuffling does.
 
-Linear regression: the covariance of real runs is that of the exact recursion of second moments (with momentum, weight decay, with and without
-replacement), of theory 7.3 for much normal data and of 7.2 where the noise is additive.  The quadratic covariance is exact there, and its
-deviation is seen elsewhere.  The mirrored parabola of theory 4.6: simulation and the chain of real batches agree, and no diffusion with the
-same covariance does.  Reshuffling alone moves the exponent of variance against flatness from 0 to about 2 (theory 6.4).  Controls: the wrong
-way of drawing batches, the equation in place of the chain, and fits where a quadratic must fail.
+Linear regression: the covariance of real runs is that of the exact recursion of second moments (with momentum, weight decay, with and
+without replacement), of theory 7.3 for much normal data and of 7.2 where the noise is additive. The quadratic covariance is exact there,
+and its deviation is seen elsewhere. The mirrored parabola of theory 4.6: simulation and the chain of real batches agree, and no diffusion
+with the same covariance does. Reshuffling alone moves the exponent of variance against flatness from 0 to about 2 (theory 6.4). Controls:
+the wrong way of drawing batches, the equation in place of the chain, and fits where a quadratic must fail.
 """
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def _spread() -> Iterator[Check]:
     best = loss.minimum([0.0, 0.0]).x
     for size, sampling, mu, decay in ((1, "iid", 0.0, 0.0), (10, "without", 0.0, 0.0), (4, "iid", 0.8, 0.0), (10, "without", 0.5, 0.3)):
         settings = {"learning_rate": 0.15, "batch_size": size, "momentum": mu, "weight_decay": decay}
-        runs = ls.run_sgd(loss, best, n_steps=9000, sampling=sampling, average_from=150.0, n_paths=1000, t_eval=[0.15], rng=31, progress=False,
-                          **settings)
+        runs = ls.run_sgd(loss, best, n_steps=9000, sampling=sampling, average_from=150.0, n_paths=1000, t_eval=[0.15], rng=31,
+                          progress=False, **settings)
         exact = ls.theory.minibatch_moments(loss, sampling=sampling, **settings).covariance
         wrong = ls.theory.minibatch_moments(loss, sampling="iid", **{**settings, **({"batch_size": 2 * size} if sampling == "iid" else {})})
         what = f"B = {size} {sampling}, μ = {mu}, γ = {decay}"
@@ -84,12 +84,14 @@ def _noise() -> tuple[list[Check], list[tuple[str, object]]]:
     delta, r = w - linear.minimum([0.0, 0.0]).x, x @ linear.minimum([0.0, 0.0]).x - labels
     g = x * (x @ delta + r)[:, None]
     direct = (np.einsum("ni,nj->ij", g, g) / 400) - np.outer(x.T @ x @ delta, x.T @ x @ delta) / 400**2
-    checked = [relative("regression: fitted C far from its points, entry 01, against moments of the data", found.at(w)[0, 1], direct[0, 1], 1e-10)]
+    checked = [relative("regression: fitted C far from its points, entry 01, against the data", found.at(w)[0, 1], direct[0, 1], 1e-10)]
     drawn: list[tuple[str, object]] = []
     one = x[:, 0]
+    squares = one**2 + 0.3 * np.random.default_rng(6).normal(size=400)
     for name, loss, start in (("logistic", ls.losses.logistic_regression(one, np.sign(labels)), 0.0),
-                              ("phase retrieval", ls.losses.phase_retrieval(one, one**2 + 0.3 * np.random.default_rng(6).normal(size=400)), 1.0)):
-        fit, hessians = ls.noise.measure(loss, center=loss.minimum(start).x, radius=0.3), ls.noise.from_hessians(loss, loss.minimum(start).x)
+                              ("phase retrieval", ls.losses.phase_retrieval(one, squares), 1.0)):
+        center = loss.minimum(start).x
+        fit, hessians = ls.noise.measure(loss, center=center, radius=0.3), ls.noise.from_hessians(loss, center)
         checked.append(Check(name=f"{name}: share of C's variation that the fitted quadratic leaves, against none", value=fit.unexplained,
                              reference=0.0, error=1e-4, control=True))
         checked.append(Check(name=f"{name}: σ_H of Hessians (value) against the fit's (reference)", value=float(hessians.quadratic),
@@ -145,7 +147,7 @@ def _reshuffling(spectrum: dict[str, np.ndarray]) -> Iterator[Check]:
     spectrum["theory"] = np.array([ls.theory.reshuffled_variance(curvature=a, batch_variance=b, learning_rate=0.05, batches=50).value
                                    for a, b in zip(h, c, strict=True)])
     for sampling, psi in (("iid", -0.006), ("reshuffle", 1.73)):
-        runs = ls.run_sgd(loss, best, learning_rate=0.05, batch_size=10, n_steps=50 * 6000, sampling=sampling, average_from=2.5 * 1000,
+        runs = ls.run_sgd(loss, best, learning_rate=0.05, batch_size=10, n_steps=50 * 6000, sampling=sampling, average_from=2500.0,
                           n_paths=24, t_eval=[0.05], rng=9, progress=False)
         spread = np.diag(axes.T @ runs.covariance @ axes)
         each = np.einsum("ji,qjk,ki->qi", axes, runs.path_covariance, axes)
@@ -156,8 +158,8 @@ def _reshuffling(spectrum: dict[str, np.ndarray]) -> Iterator[Check]:
         yield Check(name=f"the same against {2 if sampling == 'iid' else 0}", value=found, reference=2.0 if sampling == "iid" else 0.0,
                     error=float(np.hypot(error, 0.01)), control=True)
     steep = spectrum["reshuffle"][2:] / spectrum["theory"][2:]
-    yield Check(name="reshuffled variance over the epoch formula, mean of the six steep directions", value=float(steep.mean()), reference=1.0,
-                error=0.03)
+    yield Check(name="reshuffled variance over the epoch formula, mean of the six steep directions", value=float(steep.mean()),
+                reference=1.0, error=0.03)
     for name in ("h0.01", "h1.0"):
         entry, a = BY_ID[f"reshuffle-var-{name}"], float(name[1:])
         z = np.random.default_rng(8).normal(size=50)
@@ -186,7 +188,8 @@ def _draw(noises: list[tuple[str, object]], escapes: list[tuple[float, float, fl
     for colour, name in (("#0072B2", "iid"), ("#D55E00", "reshuffle")):
         ax.plot(spectrum["h"], spectrum[name], "o", color=colour, label=name)
     ax.plot(spectrum["h"], spectrum["theory"], "--", color="black", label="epoch formula, additive noise")
-    ax.set(xscale="log", yscale="log", xlabel="curvature", ylabel="variance of the weights", title="reshuffling: variance grows with curvature")
+    ax.set(xscale="log", yscale="log", xlabel="curvature", ylabel="variance of the weights",
+           title="reshuffling: variance grows with curvature")
     ax.legend(frameon=False)
     save(figure, "minibatch_sgd")
 
