@@ -27,7 +27,8 @@ def prefetched(typingctx: Any, pointer: Any) -> Any:            # noqa: ARG001, 
     """Ask for the memory at a pointer to be brought near; nothing else happens."""
     def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:        # noqa: ARG001
         byte, word = ir.IntType(8).as_pointer(), ir.IntType(32)
-        fetch = cgutils.get_or_insert_function(builder.module, ir.FunctionType(ir.VoidType(), [byte, word, word, word]), "llvm.prefetch.p0i8")
+        signature_of = ir.FunctionType(ir.VoidType(), [byte, word, word, word])
+        fetch = cgutils.get_or_insert_function(builder.module, signature_of, "llvm.prefetch.p0i8")
         read, keep, data = ir.Constant(word, 0), ir.Constant(word, 3), ir.Constant(word, 1)
         builder.call(fetch, [builder.bitcast(values[0], byte), read, keep, data])
         return context.get_dummy_value()
