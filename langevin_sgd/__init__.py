@@ -1,17 +1,20 @@
 """How long does SGD, or any diffusion, stay in a minimum, and does the theory hold?"""
 from langevin_sgd import plots, theory
-from langevin_sgd.models import landscapes, noise, systems
+from langevin_sgd.models import landscapes, losses, noise, systems
 from langevin_sgd.models.answers import Agreement, Estimate, Prediction
 from langevin_sgd.models.key import Key
 from langevin_sgd.models.landscape import CriticalPoint, Landscape
 from langevin_sgd.models.region import Ball, Box, HalfSpace, Interval, Region, Sublevel, Where
+from langevin_sgd.models.sampled import SampledLoss
 from langevin_sgd.models.sde import SDE, langevin, linear, sgd
 from langevin_sgd.models.status import Status
 from langevin_sgd.simulation.exact_linear import ExactLinear
 from langevin_sgd.simulation.first_passage import first_passage
+from langevin_sgd.simulation.minibatch import run_sgd
 from langevin_sgd.simulation.passage_times import FirstPassage
 from langevin_sgd.simulation.quasi_stationary import QuasiStationary
 from langevin_sgd.simulation.schemes import EulerMaruyama, Milstein
+from langevin_sgd.simulation.sgd_runs import SGDRuns
 from langevin_sgd.simulation.splitting import splitting
 from langevin_sgd.simulation.splitting_result import Splitting
 from langevin_sgd.simulation.trajectories import Trajectories, simulate
@@ -33,7 +36,8 @@ from langevin_sgd.theory.quasipotential_field import quasipotential_field
 __all__ = [
     "SDE", "Agreement", "Ball", "Box", "Chain", "CriticalPoint", "Escape", "EscapeReport", "Estimate", "EulerMaruyama", "ExactLinear",
     "FirstPassage", "FokkerPlanck", "Grid", "HalfSpace", "Interval", "Key", "Landscape", "Milstein", "Prediction", "QuasiStationary",
-    "Region", "Splitting", "Status", "Sublevel", "Trajectories", "WeightedEnsemble", "Where", "compose", "decompose", "escape", "exact",
-    "first_passage", "flatness", "landscapes", "langevin", "linear", "mean_passage_time", "minimum_action_path", "noise", "plots",
-    "predict", "quasipotential", "quasipotential_field", "sgd", "simulate", "splitting", "systems", "theory", "weighted_ensemble",
+    "Region", "SGDRuns", "SampledLoss", "Splitting", "Status", "Sublevel", "Trajectories", "WeightedEnsemble", "Where", "compose",
+    "decompose", "escape", "exact", "first_passage", "flatness", "landscapes", "langevin", "linear", "losses", "mean_passage_time",
+    "minimum_action_path", "noise", "plots", "predict", "quasipotential", "quasipotential_field", "run_sgd", "sgd", "simulate", "splitting",
+    "systems", "theory", "weighted_ensemble",
 ]

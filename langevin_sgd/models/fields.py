@@ -317,7 +317,9 @@ def _compiled_loop(function: Callable[..., Any], positions: tuple[int, ...], dim
         try:
             loop(flat, float(t), tuple(map(float, p)), out)
         except (numba.core.errors.NumbaError, numba.core.errors.UnsupportedBytecodeError) as error:
-            raise ValueError(_retold(error, function, dim, shape)) from None
+            kind = "a float" if shape == () or dim == 1 else f"a tuple of shape {shape}"
+            given = "the state as a float" if dim == 1 else f"the state as a tuple of {dim} floats"
+            raise ValueError(retold(error, function, given, kind)) from None
         return out.reshape(x.shape[:-1] + shape)
     return vector
 
@@ -333,16 +335,14 @@ def _name(function: Callable[..., Any]) -> str:
     return getattr(function, "__name__", repr(function))
 
 
-def _retold(error: Exception, function: Callable[..., Any], dim: int, shape: tuple[int, ...]) -> str:
-    """Numba's error in one sentence, with the line of the user's function that caused it."""
+def retold(error: Exception, function: Callable[..., Any], given: str, kind: str) -> str:
+    """Return Numba's error in one sentence, with the line of the user's function that caused it, what that is given and must return."""
     source = getattr(function, "py_func", function).__code__
     # Numba writes the path of the file relative to the working directory, where that is shorter.
     told = re.findall(r'File "[^"]*' + re.escape(os.path.basename(source.co_filename)) + r'", line (\d+)', str(error))
     line = int(told[-1]) if told else source.co_firstlineno
-    kind = "a float" if shape == () or dim == 1 else f"a tuple of shape {shape}"
-    given = "a float" if dim == 1 else f"a tuple of {dim} floats"
     sentences = (s.strip() for s in str(error).splitlines())
     reason = next((s for s in sentences if s and not s.startswith("Failed in")), "it does not say why")
     return (f"Numba cannot compile your function `{_name(function)}` (line {line}: "
-            f"{linecache.getline(source.co_filename, line).strip()!r}): {reason[:200]}. The function gets the state as "
-            f"{given} and must return {kind}.")
+            f"{linecache.getline(source.co_filename, line).strip()!r}): {reason[:200]}. The function gets {given} and "
+            f"must return {kind}.")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -29,7 +29,13 @@ from langevin_sgd.models.expressions import parse, symbol
 from langevin_sgd.models.fields import FunctionField, Names, SymbolicField
 from langevin_sgd.models.landscape import Landscape
 
-__all__ = ["Anisotropic", "Constant", "Expression", "LossProportional", "Noise", "Quadratic", "from_functions"]
+if TYPE_CHECKING:
+    from langevin_sgd.models.kramers_moyal import MeasuredDynamics
+    from langevin_sgd.models.measured_noise import MeasuredNoise
+    from langevin_sgd.models.sampled import SampledLoss
+
+__all__ = ["Anisotropic", "Constant", "Expression", "LossProportional", "Noise", "Quadratic", "from_functions", "from_hessians",
+           "from_trajectories", "measure"]
 
 LARGEST_SHOWN = 16      # components of a matrix that is printed with its numbers
 
@@ -450,3 +456,135 @@ def _symmetric(array: Array) -> Array:
 
 def _same(a: Any, b: Any) -> bool:
     return a == b or (a - b).expand() == 0
+
+
+def measure(source: Any, at: ArrayLike | None = None, *, center: ArrayLike | None = None, radius: float | None = None,
+            form: str | None = None, complete: bool | None = None, batch_size: int = 1, dataset_size: int | None = None,
+            replacement: bool = True) -> MeasuredNoise:
+    """Measure the noise of SGD: the covariance of per-sample gradients at points, and the quadratic that fits it.
+
+    Parameters
+    ----------
+    source
+        A loss over data, whose gradients are all known; or gradients from elsewhere, (k, n, d): n of them at each of k points, as NumPy
+        arrays, (k, n) for one weight.
+    at
+        The points (k, d), or (k,) for one weight; for a loss, None chooses some about the minimum.
+    center
+        The point about which the quadratic is written: the minimum of the loss, or where the mean of the gradients vanishes, if None.
+    radius
+        How far from the centre points are chosen; where the noise has about doubled if None.
+    form
+        "componentwise": a variance for each component, quadratic in that component; "matrix": Σ_g (1 + δᵀ Σ_H Σ_g⁻¹ δ), the power-law
+        dynamic; "full": all entries, quadratic in all components, for up to 4 weights.  None: "full" from 2 to 4 weights, else
+        "componentwise".
+    complete
+        Whether the given gradients are those of all the data; else they are a sample, and standard errors are reported.
+    batch_size, dataset_size, replacement
+        Of the given gradients, where each is the mean of a batch.
+
+    Returns
+    -------
+    MeasuredNoise
+        `langevin_sgd.sgd` takes it; it says which share of the variation of C a quadratic does not explain.
+
+    Raises
+    ------
+    ValueError
+        For shapes that do not fit, and points that do not determine a quadratic.
+
+    Notes
+    -----
+    Source: arXiv:2006.13719 (`theory`, 2.1).  A quadratic is exact for losses that are quadratic for every sample, and an expansion for
+    others.
+
+    Examples
+    --------
+    >>> import langevin_sgd as ls
+    >>> loss = ls.losses.linear_regression([1.0, -2.0, 0.5], [0.7, -1.0, 1.2])
+    >>> ls.noise.measure(loss)
+    MeasuredNoise(σ_g = 0.1552, σ_gH = 0.625, σ_H = 2.625, from 17 points of SampledLoss(...); the quadratic leaves ... unexplained)
+    >>> ls.sgd(loss, ls.noise.measure(loss), learning_rate=0.05).diffusion(loss.minimum(0.0).x)
+    0.0038...
+    """
+    from langevin_sgd.models.measured_noise import measured
+    return measured(source, at, center=center, radius=radius, form=form, complete=complete, batch_size=batch_size,
+                    dataset_size=dataset_size, replacement=replacement)
+
+
+def from_hessians(loss: SampledLoss, center: ArrayLike | None = None) -> MeasuredNoise:
+    """Return the quadratic noise that the gradients and Hessians of the samples at one point give: no fit, an expansion.
+
+    Parameters
+    ----------
+    loss
+        A loss over data.
+    center
+        The point; the minimum if None.
+
+    Returns
+    -------
+    MeasuredNoise
+        σ_g = Cov(g, g), σ_gH = Cov(g, H), σ_H = Cov(H, H); its `unexplained` compares it with C at points about the centre.
+
+    Notes
+    -----
+    Source: arXiv:2006.13719 (`theory`, 2.1).  Where samples are not quadratic it omits Cov(g, third derivative) δ², which is of the same
+    order as σ_H δ² unless the gradients at the minimum are small.
+
+    Examples
+    --------
+    >>> import langevin_sgd as ls
+    >>> ls.noise.from_hessians(ls.losses.linear_regression([1.0, -2.0, 0.5], [0.7, -1.0, 1.2])).quadratic
+    2.625
+    """
+    from langevin_sgd.models.measured_noise import taylor
+    from langevin_sgd.models.sampled import sampled
+    return taylor(sampled(loss), center)
+
+
+def from_trajectories(x: Any, dt: float | None = None, *, bins: ArrayLike | int = 24, process: str = "chain",
+                      lag: int = 1) -> MeasuredDynamics:
+    """Estimate drift and diffusion from trajectories alone, in one dimension (Kramers and Moyal).
+
+    Parameters
+    ----------
+    x
+        Trajectories: an array (path, time), or the result of `simulate` or `run_sgd`; NaN where a path has ended.
+    dt
+        The time between two states, for arrays.
+    bins
+        Their number or their edges.
+    process
+        "chain": the steps are the process itself, as the iterations of SGD are, if each was saved; then mean and variance of a step are the
+        drift and the diffusion, without bias.  "diffusion": the states are samples of a continuous path; then both are biased in proportion
+        to the time between them, which is taken away by looking over twice the time as well.
+    lag
+        The number of steps that an increment spans.
+
+    Returns
+    -------
+    MeasuredDynamics
+        Drift and diffusion in each bin with their standard errors; ``.noise(strength)`` is a noise that `langevin_sgd.sgd` takes.
+
+    Raises
+    ------
+    ValueError
+        For shapes that do not fit, times that are not even, and too few increments.
+
+    Notes
+    -----
+    Source: J. Gottschall & J. Peinke, New J. Phys. 10, 083034 (2008), for the bias of finite times.  D is half the *variance* of an
+    increment over its time, without the square of the drift, and about a line within each bin.  For SGD in the clock t, D = η C / (2 B).
+
+    Examples
+    --------
+    >>> import langevin_sgd as ls
+    >>> runs = ls.simulate(ls.systems.ornstein_uhlenbeck(), 0.0, (0, 20), dt=0.02, n_paths=400, t_eval=[0.2 * k for k in range(101)], rng=1)
+    >>> found = ls.noise.from_trajectories(runs, process="diffusion")
+    >>> value, slope = found.fit_drift()
+    >>> round(slope, 1), round(float(found.noise(strength=2.0).constant), 1)
+    (-1.0, 1.0)
+    """
+    from langevin_sgd.models.kramers_moyal import estimated
+    return estimated(x, dt, bins, process, lag)

@@ -18,6 +18,7 @@ from langevin_sgd.models.interpretation import Interpretation
 from langevin_sgd.models.interpretation import interpretation as interpretation_called
 from langevin_sgd.models.landscape import Landscape, check_known, check_parameters, field_kinks
 from langevin_sgd.models.noise import Anisotropic, Constant, Noise
+from langevin_sgd.models.sampled import SampledLoss
 from langevin_sgd.models.strength import NAMES as STRENGTH_NAMES
 from langevin_sgd.models.strength import Strength
 
@@ -312,14 +313,14 @@ class SDE:
                 f"{self.interpretation.label}{origin}{''.join(', ' + v for v in values)})")
 
 
-def sgd(loss: Landscape, noise: Noise, learning_rate: float, batch_size: int = 1, interpretation: str = "ito", *,
+def sgd(loss: Landscape | SampledLoss, noise: Noise, learning_rate: float, batch_size: int = 1, interpretation: str = "ito", *,
         dataset_size: int | None = None, replacement: bool = True) -> SDE:
     """Return the diffusion of SGD: dw = −∇L dt + sqrt(ε C) dW, ε = learning_rate / batch_size, time t = learning_rate × iterations.
 
     Parameters
     ----------
     loss
-        L.
+        L; of a loss over data, its `landscape`.
     noise
         C, the covariance of the gradient of one sample: the batch size is in ε and not in C.
     learning_rate, batch_size
@@ -337,7 +338,7 @@ def sgd(loss: Landscape, noise: Noise, learning_rate: float, batch_size: int = 1
     SDE(loss '(x**2 - 1)**2 / 4', noise Constant(variance=1.0), ε = 0.025 (learning rate 0.1, batch size 4), Itô)
     """
     strength = Strength(learning_rate=learning_rate, batch_size=batch_size, dataset_size=dataset_size, replacement=replacement)
-    return _gradient_flow(loss, noise, strength, interpretation)
+    return _gradient_flow(loss.landscape if isinstance(loss, SampledLoss) else loss, noise, strength, interpretation)
 
 
 def langevin(loss: Landscape, temperature: float) -> SDE:

@@ -110,20 +110,20 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def initial_states(x0: ArrayLike, dim: int, n_paths: int | None) -> tuple[Array, int]:
+def initial_states(x0: ArrayLike, dim: int, n_paths: int | None, name: str = "x0") -> tuple[Array, int]:
     """Return the states that paths start from, (1, d) or (n, d), and the number of paths: 1000 from one state if none is given."""
-    array = numbers("x0", x0)
+    array = numbers(name, x0)
     if dim == 1 and array.ndim < 2:
         array = array[..., None]
     if array.ndim == 0 or array.ndim > 2 or array.shape[-1] != dim:
         expected = "a number, or one number per path" if dim == 1 else f"{dim} numbers, or an array (path, {dim})"
-        raise ValueError(f"`x0` has shape {np.shape(x0)}, but must be {expected}.")
+        raise ValueError(f"`{name}` has shape {np.shape(x0)}, but must be {expected}.")
     if array.ndim == 1:
         return np.ascontiguousarray(array[None]), whole("n_paths", 1000 if n_paths is None else n_paths)
     if n_paths is not None and n_paths != len(array):
-        raise ValueError(f"`n_paths` is {n_paths}, but `x0` has a state for each of {len(array)} paths; leave out `n_paths`.")
+        raise ValueError(f"`n_paths` is {n_paths}, but `{name}` has a state for each of {len(array)} paths; leave out `n_paths`.")
     if not len(array):
-        raise ValueError("`x0` is empty, but needs at least one state.")
+        raise ValueError(f"`{name}` is empty, but needs at least one state.")
     return np.ascontiguousarray(array), len(array)
 
 

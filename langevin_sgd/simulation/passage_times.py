@@ -4,7 +4,7 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,8 @@ from langevin_sgd.simulation.trajectories import run_attributes
 
 if TYPE_CHECKING:
     import xarray
+
+    from langevin_sgd.simulation.sgd_runs import Iteration
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +42,7 @@ class FirstPassage:
     key, first_path
         The key of the ensemble and the index of its first path.
     sde, scheme, domain, dt, monitoring
-        What was run.
+        What was run; for exits of SGD itself, `sde` and `scheme` are its iteration, and dt is the learning rate (NaN if it changes).
     stopped
         Why the run was cut short, or "".
     start
@@ -56,8 +58,8 @@ class FirstPassage:
     status: NDArray[np.uint8]
     key: Key
     first_path: int
-    sde: SDE
-    scheme: Scheme
+    sde: SDE | Iteration
+    scheme: Scheme | Iteration
     domain: Region
     dt: float
     monitoring: str
@@ -176,10 +178,16 @@ class FirstPassage:
         meaning = {"flag_values": [-1, *range(len(self.labels))], "flag_meanings": words}
         data = {"time": ("path", self.time), "exit_point": (dims, self.exit_point), "status": ("path", self.status, attributes()),
                 "exit_label": ("path", self.label_index, meaning)}
-        about = run_attributes(self.sde, self.scheme, self.dt, self.key, self.stopped)
+        about = self._about()
         about |= {"domain": repr(self.domain), "monitoring": self.monitoring, "start": self.start,
                   "pooled_from": "; ".join(f"{key!r}, paths {first} to {first + n - 1}" for key, first, n in self.pooled_from)}
         return xarray.Dataset(data, coords, about)
+
+    def _about(self) -> dict[str, Any]:
+        """What describes the run; an iteration of SGD describes itself."""
+        if isinstance(self.sde, SDE):
+            return run_attributes(self.sde, cast(Scheme, self.scheme), self.dt, self.key, self.stopped)
+        return {**self.sde.run_attributes(), "dt": self.dt, "key": f"{self.key.value:#034x}", "stopped": self.stopped}
 
     @property
     def _usable(self) -> tuple[Array, NDArray[np.bool_]]:
@@ -190,8 +198,8 @@ class FirstPassage:
     def _estimate(self, value: float, low: float, high: float, confidence: float, method: str, quantity: str = "mean passage time",
                   verdict: str = "") -> Estimate:
         return Estimate(value=value, low=low, high=high, confidence=confidence, method=method, quantity=quantity, verdict=verdict,
-                        n_events=int(self.exited.sum()), n_paths=self.n_paths, n_diverged=int(self.diverged.sum()), dt=self.dt,
-                        interpretation=self.sde.interpretation)
+                        n_events=int(self.exited.sum()), n_paths=self.n_paths, n_diverged=int(self.diverged.sum()),
+                        dt=self.dt if math.isfinite(self.dt) else None, interpretation=self.sde.interpretation)
 
     def _warn_of_few(self, events: int) -> None:
         times, _ = self._usable
@@ -205,6 +213,7 @@ class FirstPassage:
         shares += [f"{label}: {int((self.label_index == k).sum())}" for k, label in enumerate(self.labels) if len(self.labels) > 1]
         shares += [f"{n} {word}" for n, word in ((int(self.censored.sum()), "censored"), (int(self.diverged.sum()), "diverged")) if n]
         cut = f", stopped by {self.stopped}" if self.stopped else ""
-        return (f"FirstPassage({', '.join(shares)}; dt = {self.dt:g}, {self.monitoring}, {self.sde.interpretation.label}, {self.scheme}"
+        label = f"{self.sde.interpretation.label}, " if self.sde.interpretation else ""
+        return (f"FirstPassage({', '.join(shares)}; dt = {self.dt:g}, {self.monitoring}, {label}{self.scheme}"
                 f"{cut}, {self.key})")
 

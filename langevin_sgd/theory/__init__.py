@@ -6,6 +6,7 @@ from langevin_sgd.theory.flatness_indicators import basin_odds, excess_loss, pac
 from langevin_sgd.theory.kesten import LinearStability, kesten_tail_exponent, linear_stability
 from langevin_sgd.theory.kramers import kramers_time, kramers_time_next_order, laplace_time
 from langevin_sgd.theory.levy import levy_exit_time
+from langevin_sgd.theory.minibatch_moments import StationaryMoments, minibatch_moments
 from langevin_sgd.theory.minibatch_noise import log_loss_time, mirrored_time, xie_time
 from langevin_sgd.theory.power_law import power_law_time, power_law_time_published, power_law_time_published_d
 from langevin_sgd.theory.quadratic_noise import PowerLawStationary, PowerLawStationaryInSpace, power_law_stationary, power_law_stationary_d
@@ -16,9 +17,10 @@ from langevin_sgd.theory.variance_flatness import VarianceLine, variance_line
 
 __all__ = [
     "BARRIER_SHIFT", "IterateCovariance", "LinearStability", "PowerLawStationary", "PowerLawStationaryInSpace", "RegressionNoise",
-    "VarianceLine", "basin_odds", "bouchet_reygner_time", "cramer_exponent", "excess_loss", "eyring_kramers_time", "kesten_tail_exponent",
-    "kramers_time", "kramers_time_next_order", "laplace_time", "levy_exit_time", "linear_stability", "log_loss_time", "maier_stein_time",
-    "melnikov_meshkov_time", "mirrored_time", "pac_bayes_bound", "power_law_stationary", "power_law_stationary_d", "power_law_time",
-    "power_law_time_published", "power_law_time_published_d", "regression_covariance", "regression_noise", "reshuffled_variance",
-    "sgd_covariance", "sgd_variance", "siegmund_nu", "threshold_ratio", "underdamped_kramers_time", "variance_line", "xie_time",
+    "StationaryMoments", "VarianceLine", "basin_odds", "bouchet_reygner_time", "cramer_exponent", "excess_loss", "eyring_kramers_time",
+    "kesten_tail_exponent", "kramers_time", "kramers_time_next_order", "laplace_time", "levy_exit_time", "linear_stability",
+    "log_loss_time", "maier_stein_time", "melnikov_meshkov_time", "minibatch_moments", "mirrored_time", "pac_bayes_bound",
+    "power_law_stationary", "power_law_stationary_d", "power_law_time", "power_law_time_published", "power_law_time_published_d",
+    "regression_covariance", "regression_noise", "reshuffled_variance", "sgd_covariance", "sgd_variance", "siegmund_nu", "threshold_ratio",
+    "underdamped_kramers_time", "variance_line", "xie_time",
 ]

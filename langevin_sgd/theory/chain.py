@@ -1,4 +1,4 @@
-"""The Euler–Maruyama chain itself, in one dimension: X' = X + b(X) dt + sqrt(2 D(X) dt) Z, seen at its steps, at any step size.
+"""Chains themselves, in one dimension and at any step size: Euler–Maruyama, X' = X + b(X) dt + sqrt(2 D(X) dt) Z, and minibatch SGD.
 
 The kernel of a step is discretised on Gauss–Legendre nodes (Nyström) and the chain between the nodes is solved by additions and products
 of positive numbers alone, so that no digit is lost however long a passage takes (`theory`, 5.2).
@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 
 from langevin_sgd.models.answers import Estimate
-from langevin_sgd.models.arguments import Array, one_of, positive, state
+from langevin_sgd.models.arguments import Array, one_of, positive, state, whole
 from langevin_sgd.models.region import Interval
+from langevin_sgd.models.sampled import SampledLoss
 from langevin_sgd.models.sde import SDE
 from langevin_sgd.theory.chain_density import ChainDensity, chain_density
 from langevin_sgd.theory.chain_elimination import passage_sums
 from langevin_sgd.theory.coefficients import check_exact
+from langevin_sgd.theory.minibatch_chain import BatchStep, passage
 from langevin_sgd.theory.settling import Surroundings, known, settled
 from langevin_sgd.theory.shares import shares_of_time
 from langevin_sgd.theory.transition import Edge, Grid, Step
@@ -27,16 +29,19 @@ STEPS, HIGH, LOW = 0, 1, 2      # the sums over visits: of steps, and of exits a
 
 @dataclass(frozen=True)
 class Chain:
-    """The Euler–Maruyama chain of a one-dimensional equation: b is its Itô drift, D = ε C / 2.
+    """The Euler–Maruyama chain of a one-dimensional equation: b is its Itô drift, D = ε C / 2.  Or minibatch SGD on a loss over data.
 
-    With dt = learning_rate and in the Itô convention, it is SGD with Gaussian noise of covariance C / B.
+    With dt = learning_rate and in the Itô convention, the former is SGD with Gaussian noise of covariance C / B; the latter has the real
+    batches, drawn with replacement.
 
     Parameters
     ----------
     sde
-        A one-dimensional equation, not depending on time.
+        A one-dimensional equation, not depending on time; or a `SampledLoss` with one weight.
     dt
-        The time step.
+        The time step; for a loss over data, the learning rate.
+    batch_size
+        Of SGD on a loss over data; an equation has its own.
 
     Raises
     ------
@@ -58,15 +63,32 @@ class Chain:
     59.4587705... ± ... (Nyström, Itô, dt = 0.01)
     >>> ls.exact.mean_passage_time(sde, -1.0, ls.Interval(high=0.5))
     58.877... ± ... (quadrature, Itô)
+
+    Minibatch SGD itself, where no diffusion has the right time (`theory`, 4.6: the Itô equation with the same covariance says 93.4).
+
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(7)
+    >>> loss = ls.losses.mirrored_parabola(rng.normal(size=500), rng.normal(size=500), barrier=0.3)
+    >>> ls.Chain(loss, dt=0.05).mean_passage_time(0.0, ls.Interval(high=1.0648))
+    131... ± ... (lattice of real batches, dt = 0.05)
     """
 
-    sde: SDE
+    sde: SDE | SampledLoss
     dt: float
+    batch_size: int | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.sde, SDE):
-            raise ValueError(f"`sde` is {self.sde!r}, but must be an SDE, such as ls.sgd(loss, noise, learning_rate=0.1).")
-        check_exact(self.sde)
+        if isinstance(self.sde, SampledLoss):
+            if self.sde.dim != 1:
+                raise ValueError(f"`sde` is a loss with {self.sde.dim} weights, but a chain has one; simulate it with ls.run_sgd.")
+            object.__setattr__(self, "batch_size", whole("batch_size", 1 if self.batch_size is None else self.batch_size))
+        elif not isinstance(self.sde, SDE):
+            raise ValueError(f"`sde` is {self.sde!r}, but must be an SDE, such as ls.sgd(loss, noise, learning_rate=0.1), or a loss over "
+                             "data, such as ls.losses.linear_regression(x, y).")
+        else:
+            if self.batch_size is not None:
+                raise ValueError("`batch_size` is given, but the equation has its own, in ε; leave it out.")
+            check_exact(self.sde)
         object.__setattr__(self, "dt", positive("dt", self.dt))
 
     def mean_passage_time(self, x0: float, domain: Interval) -> Estimate:
@@ -94,7 +116,8 @@ class Chain:
         Notes
         -----
         Source: `theory`, 5.2.  A start exactly on the boundary takes no time.  The chain sees the boundary at its steps only, like
-        ``monitoring="discrete"`` in simulation.
+        ``monitoring="discrete"`` in simulation.  For real batches (5.2b) the mean is no smooth function of the start, and the number is
+        right to a few parts in a thousand; the interval comes from lattices of different widths.
 
         Examples
         --------
@@ -171,6 +194,9 @@ class Chain:
         >>> f"{p.variance:.10f}", f"{p.tail_index:.4f}"
         ('0.0294117647', '11.3913')
         """
+        if isinstance(self.sde, SampledLoss):
+            raise ValueError("the stationary law of real batches has no density in general; take ls.theory.minibatch_moments for quadratic "
+                             "samples, or simulate with ls.run_sgd.")
         return chain_density(Step(self.sde, self.dt), domain)
 
     def _passage(self, x0: float, domain: Interval, quantity: str, wanted: int, exit: str | None = None) -> Estimate:
@@ -179,9 +205,11 @@ class Chain:
             raise ValueError(f"`domain` is {domain!r}, which no path leaves; give it a finite end that does not reflect.")
         if exit and exit not in exits:
             raise ValueError(f"`exit` is {exit!r}, but the domain has no such exit; it has {', '.join(map(repr, exits))}.")
-        step = Step(self.sde, self.dt)
         if not domain.low <= start <= domain.high:
             raise ValueError(f"`x0` is {start:g}, which lies outside the domain {domain!r}; start inside it.")
+        if isinstance(self.sde, SampledLoss):
+            return self._passage_of_batches(self.sde, start, domain, quantity, wanted)
+        step = Step(self.sde, self.dt)
         at_once = [end for end in exits if start == getattr(domain, end)]
         if at_once:
             return known(step, float(exit in at_once), quantity)
@@ -194,6 +222,14 @@ class Chain:
             return (value, value) if value > 0 else (math.nan, math.nan)        # no probability is zero: it underflowed
 
         return settled(step, around, number, quantity)[0]
+
+    def _passage_of_batches(self, loss: SampledLoss, start: float, domain: Interval, quantity: str, wanted: int) -> Estimate:
+        if domain.reflect:
+            raise ValueError(f"`domain` is {domain!r}, but SGD does not reflect: leave out `reflect`.")
+        if start in (domain.low, domain.high):
+            raise ValueError(f"`x0` is {start:g}, on the boundary of the domain; start inside it.")
+        assert self.batch_size is not None, "This is a bug: a loss over data without a batch size."
+        return passage(BatchStep(loss, self.dt, self.batch_size), start, domain, wanted, quantity)
 
 
 def _exits(domain: Interval) -> list[str]:

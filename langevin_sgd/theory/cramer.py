@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from langevin_sgd.models.answers import Prediction
 from langevin_sgd.models.arguments import Array, finite, numbers, whole
+from langevin_sgd.models.sampled import SampledLoss
 from langevin_sgd.theory.regime import judged
 
 CRAMER = ("Cramér root", "derived (`theory`, 5.3); cf. Azizian et al., arXiv:2406.09241")
@@ -18,7 +19,7 @@ LARGEST_FORCE = 1e12            # p beyond which there is no root
 Cumulant = Callable[[float, float], float]
 
 
-def cramer_exponent(*, minimum: float, saddle: float, gradients: Callable[[float], ArrayLike] | None = None,
+def cramer_exponent(*, minimum: float, saddle: float, gradients: Callable[[float], ArrayLike] | SampledLoss | None = None,
                     cumulant: Cumulant | None = None, batch_size: int = 1) -> Prediction:
     """Predict W in the number of iterations exp(W / η) that real SGD needs to climb from a minimum to a saddle, in one dimension.
 
@@ -29,7 +30,8 @@ def cramer_exponent(*, minimum: float, saddle: float, gradients: Callable[[float
     minimum, saddle
         The ends of the way; the mean gradient must point back all along.
     gradients
-        A function of x that returns the gradient of every sample there (n,); batches are drawn with replacement.
+        A function of x that returns the gradient of every sample there (n,), or a loss over data with one weight; batches are drawn with
+        replacement.
     cumulant
         Instead of it, a function of x and p that returns ln E exp(−p g(x)) for one sample; where that is infinite it may return
         inf or NaN.
@@ -70,7 +72,7 @@ def cramer_exponent(*, minimum: float, saddle: float, gradients: Callable[[float
     ahead = math.copysign(1.0, top - start)
     width, facts = abs(top - start), ["as the learning rate vanishes; the exponent only, not the prefactor"]
     if gradients is not None:
-        of_samples = gradients
+        of_samples = _of_loss(gradients) if isinstance(gradients, SampledLoss) else gradients
 
         def along(x: float) -> Array:
             return ahead * numbers("gradients", of_samples(x)).ravel()
@@ -87,6 +89,12 @@ def cramer_exponent(*, minimum: float, saddle: float, gradients: Callable[[float
     if w <= 0:
         return judged(*CRAMER, math.nan, facts=[], error=None, against=["the mean gradient nowhere points back: there is nothing to climb"])
     return judged(*CRAMER, math.log(batch * w), facts=facts, against=[], error=None)
+
+
+def _of_loss(loss: SampledLoss) -> Callable[[float], ArrayLike]:
+    if loss.dim != 1:
+        raise ValueError(f"`gradients` is a loss with {loss.dim} weights, but the exponent is computed for one.")
+    return loss.sample_gradients
 
 
 def _root_of_samples(g: Array) -> float:

@@ -14,6 +14,7 @@ from langevin_sgd.plots import (
     draw_escapes,
     draw_landscape,
     draw_level_lines,
+    draw_measured_noise,
     draw_methods,
     draw_occupancy,
     draw_paths,
@@ -209,3 +210,17 @@ def test_where_the_quasi_potential_is_not_known_nothing_is_drawn() -> None:
     filled = draw_quasipotential(field, flow=False).collections[0]
     drawn_at = np.concatenate([path.vertices for path in filled.get_paths()])
     assert drawn_at[:, 0].min() < -1.2 and drawn_at[:, 0].max() < 0.05          # the other well is white
+
+
+def test_measured_noise_is_points_and_its_fit_a_line() -> None:
+    one = ls.losses.linear_regression([1.0, -2.0, 0.5], [0.7, -1.0, 1.2])
+    upper, lower = draw_measured_noise(ls.noise.measure(one))
+    x, fitted = upper.lines[0].get_data()
+    assert upper.lines[0].get_linestyle() == "-"
+    assert np.allclose(fitted, [one.covariance(w) for w in x])
+    assert len(upper.containers[0].lines[0].get_xdata()) == 17
+    assert np.abs(lower.containers[0].lines[0].get_ydata()).max() < 1e-12
+    plane = ls.losses.linear_regression([[1.0, 0.0], [0.5, -1.0], [0.2, 0.3]], [1.0, 0.0, 2.0])
+    upper, _ = draw_measured_noise(ls.noise.measure(plane), component=1)
+    assert len(upper.containers[0].lines[0].get_xdata()) == 3          # the centre and one on either side lie on the axis
+    assert len(drawn(upper.figure)) > 10_000

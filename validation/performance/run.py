@@ -24,6 +24,7 @@ from langevin_sgd.simulation.schemes import Scheme
 
 sys.path.insert(0, str(Path(__file__).parent))
 from limit import compiled_limit, numpy_loop
+from minibatch import one_weight, regression
 from race import Contestant, race, ratio
 
 DT, PATHS, STEPS = 0.01, 8192, 4000         # long enough that starting a thread does not count
@@ -135,6 +136,18 @@ def matrices(rounds: int) -> list[Line]:
                                       ("dense drift", "dense drift", 5.2), ("dense both", "drift and noise dense", 6.0))]
 
 
+def minibatch(rounds: int) -> list[Line]:
+    """Runs of SGD; a NumPy loop moves the same 8 kB of data for each iteration, and more than once."""
+    many, few = race(regression(), rounds), race(one_weight(), rounds)
+    for name, t in {**many, **few}.items():
+        print(f"    {name:20s}{np.median(t):7.2f} ns per iteration of a run", flush=True)
+    return [Line("SGD, d = 100, N = 10 000, B = 10 ÷ its gradients alone, rows at random", ratio(many, "SGD", "gradients"), 2.0),
+            Line("the same ÷ its gradients alone, ten rows that stay in the cache", ratio(many, "SGD", "gradients, near"), None),
+            Line("NumPy loop over a vectorised ensemble ÷ the same", ratio(many, "NumPy", "SGD"), 2.5, at_least=True),
+            Line("NumPy loop over one run ÷ the same", ratio(many, "NumPy, one run", "SGD"), 15, at_least=True),
+            Line("10 000 runs with one weight ÷ their gradients alone", ratio(few, "runs", "their gradients"), 3.0)]
+
+
 def saving(rounds: int) -> list[Line]:
     """Saving every step, beyond the steps, against writing such an array time by time, as states come into being.
 
@@ -226,9 +239,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=9)
     rounds = parser.parse_args().rounds
-    parts: list[Callable[[], list[Line]]] = [lambda: kernels(rounds), lambda: matrices(rounds), lambda: saving(rounds),
-                                             lambda: threads(rounds), lambda: [memory()], lambda: cold_start(rounds),
-                                             lambda: [parameters()], lambda: [import_time(rounds)]]
+    parts: list[Callable[[], list[Line]]] = [
+        lambda: kernels(rounds), lambda: matrices(rounds), lambda: minibatch(rounds), lambda: saving(rounds), lambda: threads(rounds),
+        lambda: [memory()], lambda: cold_start(rounds), lambda: [parameters()], lambda: [import_time(rounds)]]
     lines = []
     for part in parts:
         for line in part():

@@ -1,0 +1,152 @@
+"""Data for sampled losses: checked arrays, tables from files, and generated samples."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from langevin_sgd.models.arguments import Array, not_negative, numbers, one_of, whole
+
+LABELS = ("linear", "sign", "square")
+
+
+def inputs_and_targets(inputs: ArrayLike, targets: ArrayLike) -> tuple[Array, Array]:
+    """Return inputs (N, d) and targets (N,), checked against one another; inputs (N,) are one number each."""
+    x, y = numbers("inputs", inputs), numbers("targets", targets)
+    x = x[:, None] if x.ndim == 1 else x
+    if x.ndim != 2 or not x.size:
+        raise ValueError(f"`inputs` has shape {x.shape}, but must be (N, d), a sample in each row, or (N,).")
+    if y.shape != (len(x),):
+        raise ValueError(f"`targets` has shape {y.shape}, but `inputs` has {len(x)} samples, so that ({len(x)},) is expected.")
+    if not x.any():
+        raise ValueError("`inputs` are all zero, so that the weights have no effect.")
+    return x, y
+
+
+def load(source: Any, inputs: Sequence[str] | str | None = None, target: str | None = None) -> tuple[Array, Array]:
+    """Return inputs (N, d) and targets (N,) from a file or a labelled dataset.
+
+    Parameters
+    ----------
+    source
+        The path of a .csv file with names in its first row, of an .npz file with arrays, or of an .npy file with a table; or an xarray
+        Dataset.
+    inputs
+        Names of the columns, arrays or variables that are inputs, one number each, or of one that holds all (N, d).  None: all but the
+        target.  An .npy table has no names: all columns but the last.
+    target
+        The name of the targets; the last column or array if None.
+
+    Raises
+    ------
+    ValueError
+        If the file does not hold what is asked for, or holds something that is not a finite number; the message says where.
+
+    Examples
+    --------
+    >>> import langevin_sgd as ls, xarray
+    >>> table = xarray.Dataset({"x": ("sample", [1.0, 2.0, 0.5]), "y": ("sample", [0.7, 1.0, 1.2])})
+    >>> ls.losses.linear_regression(*ls.losses.load(table, target="y")).hessian(0.0)
+    1.75
+    """
+    columns = _columns(source)
+    names = list(columns)
+    goal = names[-1] if target is None else _known("target", target, names)
+    chosen = [n for n in names if n != goal] if inputs is None else [_known("inputs", n, names) for n in
+                                                                    ([inputs] if isinstance(inputs, str) else inputs)]
+    if not chosen:
+        raise ValueError(f"there are no inputs beside the target {goal!r}: the source has {', '.join(names)}.")
+    parts = [numbers(f"{name} of the source", columns[name]) for name in chosen]
+    x = np.concatenate([p.reshape(len(p), -1) for p in parts], axis=1)
+    return inputs_and_targets(x, numbers(f"{goal} of the source", columns[goal]))
+
+
+def generate(n_samples: int, weights: ArrayLike, spectrum: ArrayLike = 1.0, label_noise: float = 0.0, labels: str = "linear",
+             rng: Any = None) -> tuple[Array, Array]:
+    """Return normal inputs (N, d) and the targets (N,) that known weights give them.
+
+    Parameters
+    ----------
+    n_samples
+        N.
+    weights
+        The planted weights (d,).
+    spectrum
+        Variances of the components of the inputs: a number or (d,).
+    label_noise
+        The variance of normal noise that is added to x·w.
+    labels
+        "linear": x·w + noise; "sign": the sign of that; "square": (x·w)² + noise.
+
+    Examples
+    --------
+    >>> import langevin_sgd as ls
+    >>> x, y = ls.losses.generate(1000, weights=[1.0, -0.5], spectrum=[1.0, 0.1], label_noise=0.2, rng=1)
+    >>> x.shape, y.shape
+    ((1000, 2), (1000,))
+    """
+    planted, variances = np.atleast_1d(numbers("weights", weights)), numbers("spectrum", spectrum)
+    n, noise = whole("n_samples", n_samples), np.sqrt(not_negative("label_noise", label_noise))
+    one_of("labels", labels, LABELS)
+    if planted.ndim != 1 or variances.shape not in ((), planted.shape) or (variances < 0).any():
+        raise ValueError(f"`weights` has shape {planted.shape} and `spectrum` {variances.shape}, but they must be (d,), and the variances "
+                         "one number or (d,), not negative.")
+    generator = np.random.default_rng(rng)
+    x = generator.normal(size=(n, len(planted))) * np.sqrt(variances)
+    response = x @ planted if labels != "square" else (x @ planted)**2
+    y = response + noise * generator.normal(size=n)
+    return x, np.where(y >= 0, 1.0, -1.0) if labels == "sign" else y
+
+
+def _columns(source: Any) -> dict[str, Any]:
+    """The named columns of a source."""
+    if hasattr(source, "data_vars"):
+        return {str(name): np.asarray(variable.values) for name, variable in source.data_vars.items()}
+    if not isinstance(source, (str, Path)):
+        raise ValueError(f"`source` is {source!r}, but must be the path of a .csv, .npz or .npy file, or an xarray Dataset.")
+    path = Path(source)
+    if not path.is_file():
+        raise ValueError(f"`source` is {str(path)!r}, but there is no such file.")
+    match path.suffix:
+        case ".csv":
+            return _csv(path)
+        case ".npz":
+            with np.load(path, allow_pickle=False) as arrays:
+                return {name: arrays[name] for name in arrays.files}
+        case ".npy":
+            table = numbers("source", np.load(path, allow_pickle=False))
+            if table.ndim != 2:
+                raise ValueError(f"`source` {path.name} holds an array of shape {table.shape}, but a table (N, columns) is expected.")
+            return {f"column {k}": table[:, k] for k in range(table.shape[1])}
+    raise ValueError(f"`source` is {path.name!r}, but must end in .csv, .npz or .npy.")
+
+
+def _csv(path: Path) -> dict[str, Any]:
+    import csv
+    with path.open(newline="") as file:
+        rows = [row for row in csv.reader(file) if row]
+    if len(rows) < 2:
+        raise ValueError(f"{path.name} has {len(rows)} rows, but must have names in the first and a sample in each of the others.")
+    names = [name.strip() for name in rows[0]]
+    if len(set(names)) < len(names):
+        raise ValueError(f"the first row of {path.name} names a column twice: {', '.join(names)}.")
+    columns: list[list[float]] = [[] for _ in names]
+    for number, row in enumerate(rows[1:], 2):
+        if len(row) != len(names):
+            raise ValueError(f"row {number} of {path.name} has {len(row)} entries, but the first row has {len(names)} names.")
+        for column, entry, name in zip(columns, row, names, strict=True):
+            try:
+                column.append(float(entry))
+            except ValueError:
+                raise ValueError(f"row {number} of {path.name} holds {entry!r} in the column {name!r}, but a number is expected; the first "
+                                 "row must hold the names.") from None
+    return {name: np.array(column) for name, column in zip(names, columns, strict=True)}
+
+
+def _known(argument: str, name: str, names: Sequence[str]) -> str:
+    if name not in names:
+        raise ValueError(f"`{argument}` names {name!r}, but the source has {', '.join(names)}.")
+    return name

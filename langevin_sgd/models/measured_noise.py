@@ -1,0 +1,427 @@
+"""The noise of SGD as it is measured: covariances of per-sample gradients at points about a minimum, and the quadratic that fits them."""
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from langevin_sgd.models import covariance as structures
+from langevin_sgd.models.arguments import Array, numbers, one_of, points, positive, state, whole
+from langevin_sgd.models.covariance import Covariance
+from langevin_sgd.models.expressions import symbol
+from langevin_sgd.models.fields import Names
+from langevin_sgd.models.noise import Noise, Quadratic
+from langevin_sgd.models.sampled import SampledLoss
+from langevin_sgd.models.strength import Strength
+
+FORMS = ("componentwise", "matrix", "full")
+LARGEST_FULL = 4                # components of a matrix C(x), which is factored in every step
+PROBES = 64                     # states at which a fitted matrix is checked to be a covariance
+SEED = 1
+
+
+def measured(source: SampledLoss | ArrayLike, at: ArrayLike | None = None, *, center: ArrayLike | None = None, radius: float | None = None,
+             form: str | None = None, complete: bool | None = None, batch_size: int = 1, dataset_size: int | None = None,
+             replacement: bool = True) -> MeasuredNoise:
+    """Return the measured noise; see `langevin_sgd.noise.measure`."""
+    if isinstance(source, SampledLoss):
+        if complete is not None or batch_size != 1 or dataset_size is not None:
+            raise ValueError("`complete`, `batch_size` and `dataset_size` describe arrays of gradients; a loss over data has all its "
+                             "samples.")
+        samples = _of_loss(source, at, center, radius)
+    else:
+        factor = _covariance_factor(batch_size, dataset_size, replacement)
+        samples = _of_arrays(source, at, center, complete is True, 1 / factor)
+    d = samples.points.shape[1]
+    if form is None:
+        form = "componentwise" if d == 1 or d > LARGEST_FULL else "full"
+    if one_of("form", form, FORMS) == "full" and d > LARGEST_FULL:
+        raise ValueError(f"`form` is 'full', but the state has {d} components, and a matrix C(x) is factored in every step for up to "
+                         f"{LARGEST_FULL}; take 'componentwise' or 'matrix'.")
+    return samples.fitted(form)
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Covariances of gradients at points.
+
+    Attributes
+    ----------
+    center
+        The point about which the quadratic is written (d,).
+    points, covariances, errors
+        Points (k, d), C there (k, d, d), and its standard errors, zero where all samples of the data are known.
+    n_samples
+        Number of gradients at each point.
+    origin
+        Where they come from.
+    """
+
+    center: Array
+    points: Array
+    covariances: Array
+    errors: Array
+    n_samples: int
+    origin: str
+
+    def fitted(self, form: str) -> MeasuredNoise:
+        """Return the noise whose covariance is the quadratic, in one of three forms, that comes nearest to these."""
+        away = self.points - self.center
+        d = away.shape[1]
+        needed = {"componentwise": 3, "matrix": 1 + d * (d + 1) // 2, "full": (d + 1) * (d + 2) // 2}[form]
+        if len(away) < needed:
+            raise ValueError(f"`at` has {len(away)} points, but a quadratic of the form {form!r} in {d} dimensions has {needed} numbers "
+                             "for each entry; give at least as many.")
+        make = {"componentwise": _componentwise, "matrix": _modulated, "full": _full}[form]
+        model, adjusted = make(self, away)
+        return MeasuredNoise(self, form, model, adjusted)
+
+
+@dataclass(frozen=True, eq=False)
+class MeasuredNoise:
+    """Noise that was measured: the quadratic that fits it, and how well.  It is a noise of the library, and `langevin_sgd.sgd` takes it.
+
+    Attributes
+    ----------
+    samples
+        What was measured: `points`, `covariances`, `errors`, `n_samples`.
+    form
+        "componentwise": a quadratic in its own component for each variance; "matrix": Σ_g (1 + δᵀ Σ_H Σ_g⁻¹ δ); "full": a quadratic in all
+        components for each entry, exact where every sample's loss is quadratic.
+    model
+        The fit, as a noise.
+    adjusted
+        What had to be changed for the fit to be a covariance; "" if nothing.
+    """
+
+    samples: Samples
+    form: str
+    model: Noise
+    adjusted: str
+
+    @property
+    def constant(self) -> Any:
+        """σ_g: a number, variances (d,), or a matrix (d, d)."""
+        return self._part("constant")
+
+    @property
+    def linear(self) -> Any:
+        """σ_gH: a number, or (d,); zero for the form "matrix"; (d, d, d) for "full", the derivative of C_ij / 2 by component k."""
+        return self._part("linear")
+
+    @property
+    def quadratic(self) -> Any:
+        """σ_H: a number, or (d,); the matrix Σ_H; or (d, d, d, d), the coefficient of δ_k δ_l in C_ij."""
+        return self._part("quadratic")
+
+    @property
+    def center(self) -> Any:
+        """The point about which the quadratic is written."""
+        return float(self.samples.center[0]) if len(self.samples.center) == 1 else self.samples.center
+
+    def _part(self, name: str) -> Any:
+        part = getattr(self.model, name)
+        return float(np.ravel(part)[0]) if np.size(part) == 1 and len(self.samples.center) == 1 else part
+
+    @property
+    def residuals(self) -> Array:
+        """Measured minus fitted C at the points (k, d, d)."""
+        return self.samples.covariances - self.at(self.samples.points).reshape(self.samples.covariances.shape)
+
+    @property
+    def unexplained(self) -> float:
+        """The share of the variation of C between the points that the fit leaves: 0 if it is exact, 1 or more if a constant does as well.
+        """
+        c = self.samples.covariances
+        variation = float(((c - c.mean(axis=0))**2).sum())
+        return float((self.residuals**2).sum()) / variation if variation > 0 else 0.0
+
+    @property
+    def unexplained_by_chance(self) -> float:
+        """The share that is to be expected from the finite number of gradients alone; 0 where all samples of the data are known."""
+        c = self.samples.covariances
+        variation = float(((c - c.mean(axis=0))**2).sum())
+        return float((self.samples.errors**2).sum()) / variation if variation > 0 else 0.0
+
+    @property
+    def largest_deviation(self) -> float:
+        """The largest |measured − fitted| at a point, relative to |C| there (Frobenius)."""
+        sizes = np.linalg.norm(self.samples.covariances, axis=(1, 2))
+        return float((np.linalg.norm(self.residuals, axis=(1, 2)) / np.where(sizes > 0, sizes, 1.0)).max())
+
+    def at(self, x: ArrayLike) -> Any:
+        """Return the fitted C at states: the shape of x in one dimension, (..., d, d) in more."""
+        d = len(self.samples.center)
+        where = points("x", np.reshape(x, np.shape(x)[:-1]) if d == 1 and np.shape(x)[-1:] == (1,) else x, d)
+        made = self.covariance(_names(d))
+        c = made.at(where, 0.0, made.values)
+        return c if d > 1 else c[..., 0, 0] if c.ndim > 2 else float(c[0, 0])
+
+    def of_batch(self, batch_size: int, dataset_size: int | None = None, replacement: bool = True) -> Array:
+        """Return the measured covariances (k, d, d) of the gradient of a batch: C / B, or C (N − B) / (B (N − 1)) without replacement."""
+        return self.samples.covariances * _covariance_factor(batch_size, dataset_size, replacement)
+
+    # ------------------------------------------------------------------------------------------------- what makes it a noise
+
+    @property
+    def values(self) -> Mapping[str, float]:
+        """This noise has no named parameters."""
+        return {}
+
+    def covariance(self, variables: Names) -> Covariance:
+        """Return the fitted C for a state with these components."""
+        return self.model.covariance(variables)
+
+    def replace(self, **values: float) -> MeasuredNoise:
+        """Return the same noise: it has no named parameters."""
+        return replace(self, model=self.model.replace(**values))
+
+    def __repr__(self) -> str:
+        d = len(self.samples.center)
+        numbers_of = (f"σ_g = {self.constant:.4g}, σ_gH = {self.linear:.4g}, σ_H = {self.quadratic:.4g}" if d == 1
+                      else f"{self.form}, {d} components")
+        chance = f", {self.unexplained_by_chance:.2g} by chance" if self.unexplained_by_chance else ""
+        changed = f"; {self.adjusted}" if self.adjusted else ""
+        return (f"MeasuredNoise({numbers_of}, from {len(self.samples.points)} points of {self.samples.origin}; the quadratic leaves "
+                f"{self.unexplained:.2g} of the variation unexplained{chance}{changed})")
+
+
+# ------------------------------------------------------------------------------------------------------- what is measured
+
+def _of_loss(loss: SampledLoss, at: ArrayLike | None, center: ArrayLike | None, radius: float | None) -> Samples:
+    """Covariances of all samples of a loss over data, about a minimum."""
+    given = None if at is None else points("at", at, loss.dim).reshape(-1, loss.dim)
+    if center is None:
+        start = np.zeros(loss.dim) if given is None else given.mean(axis=0)
+        middle = _minimum(loss, start)
+    else:
+        middle = state("center", center, loss.dim)
+    if given is None:
+        given = _around(middle, positive("radius", radius) if radius is not None else _scale(loss, middle))
+    elif radius is not None:
+        raise ValueError("`radius` says how far points are chosen; leave it out where they are given by `at`.")
+    c = np.stack([np.reshape(loss.covariance(w if loss.dim > 1 else float(w[0])), (loss.dim, loss.dim)) for w in given])
+    return Samples(middle, given, c, np.zeros_like(c), loss.n_samples, repr(loss))
+
+
+def _minimum(loss: SampledLoss, start: Array) -> Array:
+    return np.atleast_1d(loss.minimum(start if loss.dim > 1 else float(start[0])).x)
+
+
+def _scale(loss: SampledLoss, middle: Array) -> float:
+    """The distance at which the noise has about doubled, √(Tr Σ_g / Tr Σ_H); one if it does not grow."""
+    w: Any = middle if loss.dim > 1 else float(middle[0])
+    h = np.reshape(loss.sample_hessians(w), (loss.n_samples, loss.dim, loss.dim))
+    growth, size = float(np.einsum("nij,nij->", h - h.mean(axis=0), h - h.mean(axis=0))) / loss.n_samples / loss.dim, loss.covariance(w)
+    return math.sqrt(float(np.trace(np.atleast_2d(size))) / growth) if growth > 0 and np.any(size) else 1.0
+
+
+def _around(middle: Array, radius: float) -> Array:
+    """Points about a centre: along the axes, between pairs of axes, and some at random."""
+    d = len(middle)
+    if d == 1:
+        return middle + radius * np.linspace(-2, 2, 17)[:, None]
+    axes = np.eye(d)
+    pairs = [(axes[i] + sign * axes[j]) / math.sqrt(2) for i in range(d) for j in range(i) for sign in (1, -1)] if d <= LARGEST_FULL else []
+    others = np.random.default_rng(SEED).normal(size=(2 * d, d)) / math.sqrt(d)
+    return middle + radius * np.concatenate([np.zeros((1, d)), axes, -axes, *([np.array(pairs)] if pairs else []), others])
+
+
+def _of_arrays(gradients: Any, at: ArrayLike | None, center: ArrayLike | None, complete: bool, scale: float) -> Samples:
+    """Covariances of arrays of gradients (k, n, d) that come from elsewhere."""
+    if at is None:
+        raise ValueError("`at` is missing: arrays of gradients need the points at which they were taken, (k, d), or (k,) for one weight.")
+    where, g = numbers("at", at), numbers("gradients", gradients)
+    where, g = where[:, None] if where.ndim == 1 else where, g[:, :, None] if g.ndim == 2 else g
+    if where.ndim != 2 or g.ndim != 3 or g.shape[0] != len(where) or g.shape[2] != where.shape[1]:
+        raise ValueError(f"`gradients` has shape {np.shape(gradients)} and `at` {np.shape(at)}, but for k points, n gradients at each and "
+                         "d weights they must be (k, n, d) and (k, d), or (k, n) and (k,) for one weight.")
+    n = g.shape[1]
+    if n < 2:
+        raise ValueError("`gradients` has one gradient at each point, but a covariance needs at least two.")
+    away = g - g.mean(axis=1, keepdims=True)
+    products = away[:, :, :, None] * away[:, :, None, :]
+    c = products.sum(axis=1) / (n if complete else n - 1)
+    errors = np.zeros_like(c) if complete else products.std(axis=1, ddof=1) / math.sqrt(n)
+    middle = state("center", center, where.shape[1]) if center is not None else _zero_of_mean(where, g.mean(axis=1))
+    return Samples(middle, where, scale * c, scale * errors, n, f"{n} gradients each")
+
+
+def _zero_of_mean(where: Array, gradient: Array) -> Array:
+    """Where the mean gradient, fitted by a linear function, vanishes; the mean of the points if they do not tell."""
+    design = np.column_stack([np.ones(len(where)), where])
+    if len(where) <= where.shape[1] or np.linalg.matrix_rank(design) < design.shape[1]:
+        return np.asarray(where.mean(axis=0))
+    fit = np.linalg.lstsq(design, gradient, rcond=None)[0]
+    if np.linalg.cond(fit[1:]) > 1e8:
+        return np.asarray(where.mean(axis=0))
+    return np.asarray(-np.linalg.solve(fit[1:].T, fit[0]))
+
+
+def _covariance_factor(batch_size: int, dataset_size: int | None, replacement: bool) -> float:
+    """Cov(g_B) / C."""
+    strength = Strength(learning_rate=1.0, batch_size=whole("batch_size", batch_size), dataset_size=dataset_size, replacement=replacement)
+    return strength.value
+
+
+# ------------------------------------------------------------------------------------------------------------------- fits
+
+def _least_squares(design: Array, values: Array, errors: Array) -> Array:
+    """The coefficients of a fit, weighted by errors where these are known."""
+    weight = 1 / errors if (errors > 0).all() else np.ones_like(values)
+    scale = np.abs(design).max(axis=0)
+    scale[scale == 0] = 1.0
+    fit = np.linalg.lstsq(design / scale * weight[:, None], values * weight, rcond=None)
+    if fit[2] < design.shape[1]:
+        raise ValueError("`at` does not determine a quadratic: its points lie on a line, a curve or too few of them; spread them about the "
+                         "centre in all directions.")
+    return np.asarray(fit[0] / scale)
+
+
+def _componentwise(samples: Samples, away: Array) -> tuple[Noise, str]:
+    d = away.shape[1]
+    parts = np.empty((3, d))
+    changed = []
+    for k in range(d):
+        own = away[:, k]
+        design = np.column_stack([np.ones_like(own), 2 * own, own**2])
+        g, gh, h = _least_squares(design, samples.covariances[:, k, k], samples.errors[:, k, k])
+        if g <= 0 or h < 0 or gh * gh > g * h * (1 + 1e-9):
+            g, h = max(g, 0.0), max(h, 0.0)
+            gh = math.copysign(min(abs(gh), math.sqrt(g * h)), gh)
+            changed.append(k)
+        elif gh * gh > g * h:
+            gh = math.copysign(math.sqrt(g * h), gh)
+        parts[:, k] = g, gh, h
+    names = _names(d)
+    said = f"the fit was negative somewhere, and was changed for {', '.join(names[k] for k in changed)}" if changed else ""
+    if d == 1:
+        return Quadratic(float(parts[0, 0]), float(parts[1, 0]), float(parts[2, 0]), float(samples.center[0])), said
+    return Quadratic(parts[0], parts[1], parts[2], samples.center), said
+
+
+def _modulated(samples: Samples, away: Array) -> tuple[Noise, str]:
+    """Σ_g (1 + δᵀ A δ): Σ_g from where the points are nearest to the centre, A from how much C grows, both by least squares in turn."""
+    d = away.shape[1]
+    pairs = [(i, j) for i in range(d) for j in range(i, d)]
+    squares = np.column_stack([away[:, i] * away[:, j] * (1.0 if i == j else 2.0) for i, j in pairs])
+    modulation = 1 + squares @ np.zeros(len(pairs))
+    for _ in range(50):
+        base = np.einsum("k,kij->ij", modulation, samples.covariances) / (modulation @ modulation)
+        strength = np.einsum("ij,kij->k", base, samples.covariances) / (base * base).sum()
+        design = np.column_stack([np.ones(len(away)), squares])
+        fit = _least_squares(design, strength, np.zeros(len(away)))
+        modulation = design @ (fit / fit[0])
+    form = np.zeros((d, d))
+    for (i, j), value in zip(pairs, fit[1:] / fit[0], strict=True):
+        form[i, j] = form[j, i] = value
+    eigenvalues, vectors = np.linalg.eigh(form)
+    falls = eigenvalues[0] < -1e-9 * abs(eigenvalues[-1])
+    said = "the growth was negative along some direction, and was set to zero there" if falls else ""
+    form = (vectors * np.maximum(eigenvalues, 0.0)) @ vectors.T
+    base = fit[0] * base
+    return Quadratic((base + base.T) / 2, quadratic=form @ base, center=samples.center), said
+
+
+def _full(samples: Samples, away: Array) -> tuple[Noise, str]:
+    d = away.shape[1]
+    pairs = [(k, m) for k in range(d) for m in range(k, d)]
+    design = np.column_stack([np.ones(len(away)), 2 * away, *(away[:, k] * away[:, m] * (1.0 if k == m else 2.0) for k, m in pairs)])
+    constant, linear, quadratic = np.zeros((d, d)), np.zeros((d, d, d)), np.zeros((d, d, d, d))
+    for i in range(d):
+        for j in range(i + 1):
+            fit = _least_squares(design, samples.covariances[:, i, j], samples.errors[:, i, j])
+            constant[i, j] = constant[j, i] = fit[0]
+            linear[i, j] = linear[j, i] = fit[1:d + 1]
+            for (k, m), value in zip(pairs, fit[d + 1:], strict=True):
+                for a, b in ((i, j), (j, i)):
+                    quadratic[a, b, k, m] = quadratic[a, b, m, k] = value
+    model = FullQuadratic(constant, linear, quadratic, samples.center)
+    lowest = model.lowest(float(np.linalg.norm(away, axis=1).max()))
+    return model, f"the fit has the eigenvalue {lowest:.3g} somewhere, so that it is no covariance there" if lowest < 0 else ""
+
+
+@dataclass(frozen=True, eq=False)
+class FullQuadratic:
+    """C_ij = constant_ij + 2 linear_ijk δ_k + quadratic_ijkl δ_k δ_l, summed over k and l, with δ = w − center: for up to 4 weights."""
+
+    constant: Array
+    linear: Array
+    quadratic: Array
+    center: Array
+
+    @property
+    def values(self) -> Mapping[str, float]:
+        """This noise has no named parameters."""
+        return {}
+
+    def covariance(self, variables: Names) -> Covariance:
+        """Return C for a state with these components."""
+        d = len(self.center)
+        if len(variables) != d:
+            raise ValueError(f"the measured noise has {d} components, but the equation has {len(variables)}.")
+        values: dict[str, float] = {}
+
+        def named(name: str, value: float) -> Any:
+            values[name] = float(value)
+            return symbol(name)
+
+        delta = [symbol(v) - named(f"noise.center[{k}]", self.center[k]) for k, v in enumerate(variables)]
+        entries: list[list[Any]] = [[None] * d for _ in range(d)]
+        for i in range(d):
+            for j in range(i + 1):
+                entry = named(f"noise.constant[{i},{j}]", self.constant[i, j])
+                for k in range(d):
+                    entry += 2 * named(f"noise.linear[{i},{j},{k}]", self.linear[i, j, k]) * delta[k]
+                    for m in range(k + 1):
+                        twice = 1 if k == m else 2
+                        entry += named(f"noise.quadratic[{i},{j},{k},{m}]", twice * self.quadratic[i, j, k, m]) * delta[k] * delta[m]
+                entries[i][j] = entries[j][i] = entry
+        return structures.from_matrix(tuple(e for row in entries for e in row), variables, values)
+
+    def lowest(self, radius: float) -> float:
+        """Return the smallest eigenvalue of C at states within a radius, zero if it is negative by rounding only."""
+        d = len(self.center)
+        delta = np.random.default_rng(SEED).normal(size=(PROBES, d))
+        delta *= radius / np.linalg.norm(delta, axis=1, keepdims=True) * np.linspace(0, 1, PROBES)[:, None]
+        c = self.constant + 2 * np.einsum("ijk,nk->nij", self.linear, delta) + np.einsum("ijkl,nk,nl->nij", self.quadratic, delta, delta)
+        eigenvalues = np.linalg.eigvalsh(c)
+        least = float(eigenvalues[:, 0].min())
+        return least if least < -1e-9 * float(eigenvalues.max()) else 0.0
+
+    def replace(self, **values: float) -> FullQuadratic:
+        """Return the same noise: it has no named parameters."""
+        if values:
+            raise ValueError(f"measured noise has no parameter called {next(iter(values))!r}.")
+        return self
+
+
+def taylor(loss: SampledLoss, center: ArrayLike | None = None) -> MeasuredNoise:
+    """Return the noise that gradients and Hessians of the samples at one point say; see `langevin_sgd.noise.from_hessians`."""
+    middle = _minimum(loss, np.zeros(loss.dim)) if center is None else state("center", center, loss.dim)
+    w: Any = middle if loss.dim > 1 else float(middle[0])
+    n, d = loss.n_samples, loss.dim
+    g, h = np.reshape(loss.sample_gradients(w), (n, d)), np.reshape(loss.sample_hessians(w), (n, d, d))
+    g, h = g - g.mean(axis=0), h - h.mean(axis=0)
+    around = _around(middle, _scale(loss, middle))
+    c = np.stack([np.reshape(loss.covariance(x if d > 1 else float(x[0])), (d, d)) for x in around])
+    samples = Samples(middle, around, c, np.zeros_like(c), n, f"Hessians of {loss!r}")
+    if d == 1:
+        model: Noise = Quadratic(float((g**2).mean()), float((g[:, 0] * h[:, 0, 0]).mean()), float((h**2).mean()), float(middle[0]))
+        return MeasuredNoise(samples, "componentwise", model, "")
+    if d > LARGEST_FULL:
+        own = h[:, range(d), range(d)]
+        parts = (g**2).mean(axis=0), (g * own).mean(axis=0), (own**2).mean(axis=0)
+        return MeasuredNoise(samples, "componentwise", Quadratic(*parts, middle), "")
+    linear = np.einsum("ni,njk->ijk", g, h) / n
+    quadratic = np.einsum("nik,njl->ijkl", h, h) / n
+    model = FullQuadratic(g.T @ g / n, (linear + np.swapaxes(linear, 0, 1)) / 2, (quadratic + np.swapaxes(quadratic, 2, 3)) / 2, middle)
+    return MeasuredNoise(samples, "full", model, "")
+
+
+def _names(d: int) -> Names:
+    return ("x", "y", "z")[:d] if d <= 3 else tuple(f"x{k + 1}" for k in range(d))

@@ -1,0 +1,62 @@
+"""Data from files, labelled datasets and generators."""
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray
+
+import langevin_sgd as ls
+
+X, Y = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, -6.0]]), np.array([0.5, 1.5, -2.5])
+
+
+def _files(folder: Path) -> list[tuple[Path, dict]]:
+    csv, npz, npy = folder / "a.csv", folder / "a.npz", folder / "a.npy"
+    csv.write_text("a, b, y\n1,2,0.5\n3,4,1.5\n5,-6,-2.5\n")
+    np.savez(npz, inputs=X, labels=Y)
+    np.save(npy, np.column_stack([X, Y]))
+    return [(csv, {}), (csv, {"inputs": ["a", "b"], "target": "y"}), (npz, {"inputs": "inputs", "target": "labels"}), (npy, {})]
+
+
+def test_every_source_gives_the_same_data(tmp_path: Path) -> None:
+    table = xarray.Dataset({"a": ("sample", X[:, 0]), "b": ("sample", X[:, 1]), "y": ("sample", Y)})
+    for source, names in [*_files(tmp_path), (table, {"target": "y"})]:
+        x, y = ls.losses.load(source, **names)
+        assert np.array_equal(x, X)
+        assert np.array_equal(y, Y)
+
+
+@pytest.mark.parametrize(("text", "says"), [
+    ("a,y\n1,2\n3\n", "row 3 of bad.csv has 1 entries"), ("a,y\n1,two\n", "row 2 of bad.csv holds 'two'"),
+    ("a,y\n", "has 1 rows"), ("a,a\n1,2\n", "names a column twice"), ("a,y\n1,nan\n", "y of the source` holds nan"),
+])
+def test_a_bad_table_is_refused_by_row(tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "bad.csv"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=says):
+        ls.losses.load(path)
+
+
+def test_what_is_missing_is_named(tmp_path: Path) -> None:
+    (path, _), *_ = _files(tmp_path)
+    for call, says in [(lambda: ls.losses.load(path, target="z"), "`target` names 'z'"),
+                       (lambda: ls.losses.load(path, inputs=["c"]), "`inputs` names 'c'"),
+                       (lambda: ls.losses.load(tmp_path / "none.csv"), "no such file"), (lambda: ls.losses.load(3), "`source` is 3"),
+                       (lambda: ls.losses.load(__file__), "must end in")]:
+        with pytest.raises(ValueError, match=says):
+            call()
+
+
+def test_generated_data_have_the_law_that_is_asked_for() -> None:
+    """100 000 samples, five standard errors: variances (relative error √(2/N)), label noise, and the least squares fit."""
+    n, planted = 100_000, np.array([1.0, -2.0])
+    x, y = ls.losses.generate(n, planted, spectrum=[1.0, 0.25], label_noise=0.5, rng=3)
+    assert x.var(axis=0) == pytest.approx([1.0, 0.25], rel=5 * np.sqrt(2 / n))
+    assert (y - x @ planted).var() == pytest.approx(0.5, rel=5 * np.sqrt(2 / n))
+    assert np.all(np.abs((y - x @ planted) @ x / n) < 5 * np.sqrt(0.5 * x.var(axis=0) / n))
+    signs = ls.losses.generate(100, planted, labels="sign", rng=1)[1]
+    assert set(signs) == {-1.0, 1.0}
+    inputs, squares = ls.losses.generate(100, planted, labels="square", rng=1)
+    assert squares == pytest.approx((inputs @ planted)**2)

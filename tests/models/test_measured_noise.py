@@ -1,0 +1,142 @@
+"""Measured noise: exact where samples are quadratic, its deviation shown where they are not, with errors where gradients are a sample."""
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import langevin_sgd as ls
+from tests.models.sampled_losses import CASES, X, Y
+
+RNG = np.random.default_rng(3)
+LINEAR = CASES["linear"].loss
+ONE = ls.losses.linear_regression(X[:, 0], Y)
+
+
+def test_one_weight_gives_the_numbers_of_the_data() -> None:
+    exact = ls.theory.regression_noise(inputs=X[:, 0], targets=Y)
+    for found in (ls.noise.measure(ONE), ls.noise.from_hessians(ONE), ls.noise.measure(ONE, at=[-3.0, 0.2, 0.9, 5.0])):
+        assert found.center == pytest.approx(exact.minimum)
+        assert (found.constant, found.linear, found.quadratic) == pytest.approx((exact.constant, exact.linear, exact.quadratic), rel=1e-10)
+        assert found.unexplained < 1e-20
+        assert found.unexplained_by_chance == 0
+
+
+def test_a_quadratic_is_exact_for_quadratic_samples_in_space() -> None:
+    """C(w) far from the points where it was measured, to 1e-10; control: the other two forms are off by a tenth and more."""
+    loss = ls.losses.linear_regression(X[:, :2], Y)
+    away = loss.minimum([0.0, 0.0]).x + np.array([3.0, -7.0])
+    for found in (ls.noise.measure(loss), ls.noise.from_hessians(loss)):
+        assert found.form == "full"
+        assert found.at(away) == pytest.approx(loss.covariance(away), rel=1e-10)
+        assert found.largest_deviation < 1e-12
+    for form in ("componentwise", "matrix"):
+        other = ls.noise.measure(loss, form=form)
+        assert other.unexplained > 0.1
+        assert np.abs(other.at(away) / loss.covariance(away) - 1).max() > 0.1
+
+
+def test_the_noise_goes_into_an_equation() -> None:
+    loss = ls.losses.linear_regression(X[:, :2], Y)
+    sde = ls.sgd(loss, ls.noise.measure(loss), learning_rate=0.1, batch_size=4)
+    w = np.array([[0.3, 0.1], [1.0, -2.0]])
+    assert sde.drift(w) == pytest.approx(-loss.gradient(w))
+    assert sde.diffusion(w) == pytest.approx(np.stack([loss.covariance(v) for v in w]) * 0.1 / 4 / 2, rel=1e-9)
+    one = ls.sgd(ONE.landscape, ls.noise.measure(ONE), learning_rate=0.05)
+    exact = ls.theory.regression_noise(inputs=X[:, 0], targets=Y)
+    assert one.diffusion(2.0) == pytest.approx(ls.sgd(ONE.landscape, exact.noise, learning_rate=0.05).diffusion(2.0))
+
+
+@pytest.mark.parametrize("name", ["logistic", "phase", "diagonal network"])
+def test_what_is_not_quadratic_is_seen(name: str) -> None:
+    loss = CASES[name].loss
+    found = ls.noise.measure(loss, center=np.full(loss.dim, 0.4), radius=0.4, form="componentwise")
+    assert found.unexplained > 0.01
+    assert found.largest_deviation > 0.01
+
+
+def test_what_a_quadratic_leaves_is_of_third_order() -> None:
+    """Half the radius, an eighth of what is left; where samples are quadratic nothing is."""
+    loss = ls.losses.logistic_regression(X[:, 0], np.sign(Y))
+    errors = [np.abs(ls.noise.measure(loss, center=0.3, radius=r).residuals).max() for r in (0.04, 0.02)]
+    assert errors[0] / errors[1] == pytest.approx(8, rel=0.1)
+    assert errors[1] > 1e-9
+
+
+def test_hessians_miss_a_term_of_the_same_order_unless_gradients_are_small() -> None:
+    """With p = a w²/2 + b w + c w³/6 for each sample, C'' / 2 = Var a + Cov(b, c): the expansion has the first only, a fit has both."""
+    def cubic(w, s, gradient):
+        gradient[0] = s[1] + s[0] * w[0] + s[2] * w[0]**2 / 2
+        return s[1] * w[0] + s[0] * w[0]**2 / 2 + s[2] * w[0]**3 / 6
+    a, b = RNG.normal(size=(2, 50))
+    loss = ls.SampledLoss.from_function(cubic, np.column_stack([a + 3, b - b.mean(), b - b.mean()]), dim=1)
+    near = ls.noise.measure(loss, center=0.0, radius=1e-3)
+    assert near.quadratic == pytest.approx(a.var() + b.var(), rel=1e-4)
+    assert ls.noise.from_hessians(loss, 0.0).quadratic == pytest.approx(a.var(), rel=1e-8)
+
+
+def gradients(n: int, at: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Gradients of fresh samples with h ~ N(1, 2) and r ~ N(0, 1/2): C = 1/2 + 2 w²."""
+    h, r = 1 + np.sqrt(2) * rng.normal(size=(len(at), n)), np.sqrt(0.5) * rng.normal(size=(len(at), n))
+    return h * at[:, None] + r
+
+
+def test_arrays_from_elsewhere_are_fitted_with_errors() -> None:
+    """20 repetitions of 2000 gradients at 9 points: mean fit within five standard errors of the truth, unexplained as by chance.
+
+    Control: batches of two taken for single samples are off by half.
+    """
+    at = np.linspace(-1, 1, 9)
+    fits, ratios = [], []
+    for seed in range(20):
+        g = gradients(2000, at, np.random.default_rng(seed))
+        found = ls.noise.measure(g, at, center=0.0)
+        fits.append((found.constant, found.linear, found.quadratic))
+        ratios.append(found.unexplained / found.unexplained_by_chance)
+    error = np.std(fits, axis=0, ddof=1) / np.sqrt(20)
+    assert np.all(np.abs(np.mean(fits, axis=0) - [0.5, 0.0, 2.0]) < 5 * error)
+    assert 0.2 < np.mean(ratios) < 1.5
+    batches = gradients(2000, at, np.random.default_rng(99)).reshape(9, 1000, 2).mean(axis=2)
+    assert ls.noise.measure(batches, at, center=0.0, batch_size=2).quadratic == pytest.approx(2.0, rel=0.2)
+    assert ls.noise.measure(batches, at, center=0.0).quadratic == pytest.approx(1.0, rel=0.2)
+
+
+def test_the_centre_is_where_the_mean_gradient_vanishes() -> None:
+    at = np.linspace(0.5, 2.0, 7)
+    found = ls.noise.measure(np.stack([ONE.sample_gradients(w) for w in at]), at, complete=True)
+    assert found.center == pytest.approx(ONE.minimum(0.0).x)
+    assert found.constant == pytest.approx(ls.noise.measure(ONE).constant, rel=1e-9)
+
+
+def test_batches_have_the_covariance_that_is_said() -> None:
+    """All 78 pairs and all 169 draws of two of 13 samples, counted: C (N − B) / (B (N − 1)) and C / B."""
+    found, w = ls.noise.measure(ONE, at=[0.0, 0.5, 1.0]), 0.5
+    g = ONE.sample_gradients(w)
+    pairs = [(g[i] + g[j]) / 2 for i in range(13) for j in range(i)]
+    draws = [(a + b) / 2 for a in g for b in g]
+    assert found.of_batch(2, dataset_size=13, replacement=False)[1, 0, 0] == pytest.approx(np.var(pairs))
+    assert found.of_batch(2)[1, 0, 0] == pytest.approx(np.var(draws))
+
+
+def test_a_fit_that_is_no_covariance_says_so() -> None:
+    at = np.array([-1.0, -0.5, 0.0, 0.5, 1.0])
+    g = np.random.default_rng(0).normal(size=(5, 400)) * np.sqrt(2 - at**2)[:, None]
+    found = ls.noise.measure(g, at, center=0.0)
+    assert "was negative somewhere" in found.adjusted
+    assert found.quadratic == 0
+    assert "changed" in repr(found)
+
+
+@pytest.mark.parametrize(("call", "says"), [
+    (lambda: ls.noise.measure(np.zeros((3, 5))), "`at` is missing"),
+    (lambda: ls.noise.measure(np.zeros((3, 5)), [1.0, 2.0]), "`gradients` has shape"),
+    (lambda: ls.noise.measure(np.zeros((3, 1)), [1.0, 2.0, 3.0]), "at least two"),
+    (lambda: ls.noise.measure(ONE, at=[1.0, 2.0]), "at least as many"),
+    (lambda: ls.noise.measure(ONE, at=[1.0, 1.0, 1.0]), "does not determine"), (lambda: ls.noise.measure(ONE, form="cubic"), "`form`"),
+    (lambda: ls.noise.measure(ONE, batch_size=2), "has all its samples"),
+    (lambda: ls.noise.measure(ONE, at=[0.0, 1.0, 2.0], radius=1.0), "`radius`"),
+    (lambda: ls.noise.measure(CASES["diagonal network"].loss, center=np.ones(6), form="full"), "for up to 4"),
+    (lambda: ls.noise.from_hessians(3), "must be a loss over data"),
+])
+def test_what_is_wrong_is_named(call, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        call()

@@ -1,0 +1,201 @@
+"""Sampled losses: values, gradients and Hessians against NumPy and differences, minima, landscapes, and the user's own functions."""
+from __future__ import annotations
+
+import dataclasses
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import given as examples
+from hypothesis import strategies as st
+
+import langevin_sgd as ls
+from tests.models.sampled_losses import CASES, SIGNS, Case, X, Y, given, weights
+
+EACH = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+
+
+@EACH
+def test_samples_are_those_of_the_formula(case: Case) -> None:
+    for seed in range(4):
+        w = weights(case, seed=seed)
+        assert case.loss.sample_losses(given(case, w)) == pytest.approx(case.samples(w), rel=1e-12, abs=1e-13)
+        assert case.loss(given(case, w)) == pytest.approx(case.samples(w).mean(), rel=1e-12)
+
+
+@EACH
+def test_gradients_are_those_of_the_losses(case: Case) -> None:
+    w, h = weights(case, seed=5), 1e-5
+    slopes = np.stack([(case.samples(w + h * e) - case.samples(w - h * e)) / (2 * h) for e in np.eye(case.loss.dim)], axis=1)
+    found = case.loss.sample_gradients(given(case, w)).reshape(len(slopes), -1)
+    assert found == pytest.approx(slopes, rel=1e-7, abs=1e-7)
+    assert np.ravel(case.loss.gradient(given(case, w))) == pytest.approx(found.mean(axis=0), rel=1e-12, abs=1e-13)
+
+
+@EACH
+def test_hessians_are_those_of_the_gradients(case: Case) -> None:
+    w, h = weights(case, seed=6), 1e-5
+    def at(v: np.ndarray) -> np.ndarray:
+        return case.loss.sample_gradients(given(case, v)).reshape(case.loss.n_samples, -1)
+    slopes = np.stack([(at(w + h * e) - at(w - h * e)) / (2 * h) for e in np.eye(case.loss.dim)], axis=2)
+    found = case.loss.sample_hessians(given(case, w)).reshape(slopes.shape)
+    assert found == pytest.approx(slopes, rel=1e-6, abs=1e-6)
+    assert np.reshape(case.loss.hessian(given(case, w)), slopes.shape[1:]) == pytest.approx(found.mean(axis=0), rel=1e-11, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", ["phase", "logistic", "diagonal network"])
+def test_hessians_without_a_curvature_are_made_of_differences(name: str) -> None:
+    case = CASES[name]
+    w = given(case, weights(case, seed=7))
+    bare = dataclasses.replace(case.loss, curvature=None)
+    assert np.asarray(bare.hessian(w)) == pytest.approx(np.asarray(case.loss.hessian(w)), rel=1e-6, abs=1e-7)
+
+
+def test_the_covariance_of_a_regression_is_the_contraction_of_its_fourth_moments() -> None:
+    """C = E[(g − ∇L)(g − ∇L)ᵀ] with g_i = x_i x_iᵀ δ + r_i x_i, written with moments of the data alone, to 1e-10."""
+    loss = CASES["linear"].loss
+    w = np.array([0.3, -0.2, 0.9])
+    best = loss.minimum(np.zeros(3)).x
+    assert best == pytest.approx(np.linalg.lstsq(X, Y, rcond=None)[0], rel=1e-10)
+    delta, r = w - best, X @ best - Y
+    fourth = np.einsum("ni,nj,nk,nl->ijkl", X, X, X, X) / len(X)
+    third = np.einsum("n,ni,nj,nk->ijk", r, X, X, X) / len(X)
+    second = np.einsum("n,ni,nj->ij", r**2, X, X) / len(X)
+    h = X.T @ X / len(X)
+    expected = (np.einsum("ijkl,k,l->ij", fourth, delta, delta) + 2 * np.einsum("ijk,k->ij", third, delta) + second
+                - np.outer(h @ delta, h @ delta))
+    assert loss.covariance(w) == pytest.approx(expected, rel=1e-10, abs=1e-12)
+
+
+@examples(st.integers(0, 2**32 - 1), st.floats(0.1, 10.0))
+def test_conventions_scale_losses_and_noise(seed: int, scale: float) -> None:
+    """Half of the loss: half of H, a quarter of C; the sum over N samples: N and N²."""
+    rng = np.random.default_rng(seed)
+    x, y, w = scale * rng.normal(size=(7, 2)), rng.normal(size=7), rng.normal(size=2)
+    half, whole, total = (ls.losses.linear_regression(x, y, **convention) for convention in
+                          ({}, {"half": False}, {"half": False, "total": "sum"}))
+    assert whole.hessian(w) == pytest.approx(2 * half.hessian(w))
+    assert whole.covariance(w) == pytest.approx(4 * half.covariance(w))
+    assert total.covariance(w) == pytest.approx(49 * whole.covariance(w))
+    assert total(w) == pytest.approx(7 * whole(w))
+
+
+def test_minima_are_found_and_told_apart() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(60, 2))
+    loss = ls.losses.phase_retrieval(x, (x @ [1.0, -0.5])**2)
+    found = loss.minima()
+    lowest = [p for p in found if p.value < 1e-12]
+    assert len(lowest) == 2
+    assert sorted(p.x[0] for p in lowest) == pytest.approx([-1.0, 1.0], abs=1e-9)
+    assert all(np.linalg.eigvalsh(p.hessian)[0] > 0 for p in found)
+    assert loss.minimum(np.zeros(2)).index == 2             # descent from a maximum does not move, and says what it is at
+
+
+def test_a_loss_that_falls_for_ever_has_no_minimum() -> None:
+    separable = ls.losses.logistic_regression([1.0, 2.0, -1.0], [1, 1, 0])
+    with pytest.raises(ArithmeticError, match="found no minimum"):
+        separable.minimum(0.5)
+
+
+@pytest.mark.parametrize("name", ["linear", "mirrored", "logistic"])
+def test_the_landscape_is_the_same_function(name: str) -> None:
+    case = CASES[name]
+    land = case.loss.landscape
+    for seed in range(3):
+        w = given(case, weights(case, seed=seed))
+        assert land(w) == pytest.approx(case.loss(w), rel=1e-10, abs=1e-12)
+        assert np.asarray(land.gradient(w)) == pytest.approx(np.asarray(case.loss.gradient(w)), rel=1e-9, abs=1e-11)
+        assert np.asarray(land.hessian(w)) == pytest.approx(np.asarray(case.loss.hessian(w)), rel=1e-8, abs=1e-9)
+
+
+def test_samples_can_be_taken() -> None:
+    part = CASES["linear"].loss.take([2, 2, 5])
+    w = np.ones(3)
+    assert part(w) == pytest.approx(np.mean((X[[2, 2, 5]] @ w - Y[[2, 2, 5]])**2 / 2))
+    with pytest.raises(ValueError, match="whole numbers from 0 to 12"):
+        CASES["linear"].loss.take([13])
+
+
+def test_labels_of_zero_and_one_are_signs() -> None:
+    assert np.array_equal(ls.losses.logistic_regression(X, (SIGNS > 0) * 1.0).data, ls.losses.logistic_regression(X, SIGNS).data)
+
+
+def test_a_loss_pickles() -> None:
+    loss = pickle.loads(pickle.dumps(CASES["logistic"].loss))
+    assert loss(np.ones(3)) == CASES["logistic"].loss(np.ones(3))
+
+
+# --------------------------------------------------------------------------------------------------------- the user's own
+
+def written(w, sample, gradient):
+    gradient[0] = (w[0] - sample[0])**3
+    return (w[0] - sample[0])**4 / 4
+
+
+def added(w, sample, gradient):
+    gradient[0] += (w[0] - sample[0])**3
+    return (w[0] - sample[0])**4 / 4
+
+
+def scaled(w, sample, p, gradient):
+    total = 0.0
+    for j in range(len(w)):
+        gradient[j] = p[0] * (w[j] - sample[j])
+        total += p[0] * (w[j] - sample[j])**2 / 2
+    return total
+
+
+def test_a_function_may_write_its_gradient_or_add_it() -> None:
+    x = np.array([-1.0, 0.5, 2.0])
+    one, other = (ls.SampledLoss.from_function(f, x, dim=1) for f in (written, added))
+    for loss in (one, other):
+        assert loss.gradient(0.3) == pytest.approx(np.mean((0.3 - x)**3))
+        assert loss.hessian(0.3) == pytest.approx(3 * np.mean((0.3 - x)**2), rel=1e-9)
+
+
+def test_a_function_may_have_parameters() -> None:
+    x = np.array([[1.0, 2.0], [3.0, -1.0]])
+    assert ls.SampledLoss.from_function(scaled, x, dim=2, scale=4.0).gradient([0.0, 0.0]) == pytest.approx([-8.0, -2.0])
+    with pytest.raises(ValueError, match="no parameters are given"):
+        ls.SampledLoss.from_function(scaled, x, dim=2)
+    with pytest.raises(ValueError, match="let it take"):
+        ls.SampledLoss.from_function(added, x, dim=2, scale=1.0)
+
+
+def test_a_wrong_gradient_is_refused() -> None:
+    def halved(w, sample, gradient):
+        gradient[0] = 0.5 * (w[0] - sample[0])
+        return 0.5 * (w[0] - sample[0])**2
+    with pytest.raises(ValueError, match="not that of its loss"):
+        ls.SampledLoss.from_function(halved, [1.0, 2.0], dim=1)
+
+
+def test_a_function_that_numba_cannot_compile_is_retold() -> None:
+    def opened(w, sample, gradient):
+        with open("file") as file:
+            gradient[0] = len(file.read())
+        return 0.0
+    with pytest.raises(ValueError, match=r"Numba cannot compile your function `opened`"):
+        ls.SampledLoss.from_function(opened, [1.0], dim=1)
+
+
+@pytest.mark.parametrize(("call", "says"), [
+    (lambda: ls.losses.linear_regression([1.0, 2.0], [1.0]), "`targets` has shape"),
+    (lambda: ls.losses.linear_regression([1.0, np.nan], [1.0, 1.0]), "`inputs` holds nan"),
+    (lambda: ls.losses.linear_regression([0.0], [1.0]), "all zero"),
+    (lambda: ls.losses.linear_regression([1.0], [1.0], half=1), "`half`"),
+    (lambda: ls.losses.linear_regression([1.0], [1.0], total="average"), "`total`"),
+    (lambda: ls.losses.ridge_regression([1.0], [1.0], penalty=-1.0), "`penalty`"),
+    (lambda: ls.losses.logistic_regression([1.0, 2.0], [1.0, 3.0]), "labels must be"),
+    (lambda: ls.losses.matrix_factorisation([0.5], [0], [1.0], rank=1), "`rows` must be whole"),
+    (lambda: ls.losses.matrix_sensing([[1.0]], [1.0], rank=1), "`matrices` has shape"),
+    (lambda: ls.losses.deep_linear_chain([1.0], [1.0, 2.0], depth=2), "`targets`"),
+    (lambda: ls.losses.mirrored_parabola([[1.0, 2.0]], [1.0], barrier=1.0), "one weight"),
+    (lambda: ls.losses.mirrored_parabola([1.0], [1.0], barrier=-1.0), "`barrier`"),
+    (lambda: CASES["linear"].loss.sample_gradients([1.0]), "but one state of this model is 3 numbers"),
+    (lambda: CASES["linear"].loss([1.0, 2.0]), "need shape"),
+])
+def test_what_is_wrong_is_named(call, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        call()
