@@ -32,8 +32,8 @@ def exponents_text(study: InverseFlatness) -> str:
     """Return the table of exponents by kind of noise."""
     rows = [["noise", "ψ measured [95 %]", "exact", "z", "limit 2(m − 1)", "variance against L″"]]
     rows += [[case.kind.name, *_exponent(case.compared), _limit(case.compared), _relation(case.compared)] for case in study]
-    return "\n".join(["== ψ by kind of noise, C ∝ H^m at the minimum; exact: at this learning rate; limits in brackets where they do not apply",
-                      *aligned(rows)])
+    heading = "== ψ by kind of noise, C ∝ H^m at the minimum; exact: at this learning rate; limits in brackets where they do not apply"
+    return "\n".join([heading, *aligned(rows)])
 
 
 def potential_text(study: InverseFlatness) -> str:
@@ -62,11 +62,11 @@ def conclusion(study: InverseFlatness) -> str:
     lines = ["Measured and exact agree, Boltzmann's law holds in φ, and the controls fail, as they should." if study.holds else
              "NOT everything agrees that should: see the rows with large z or deviations, and controls that do not fail."]
     if study.holds:
-        lines += ["", "How the noise grows with the curvature decides.  Where it grows faster than H, iterates spread more where the loss is",
-                  "sharper; they spread more where φ is flatter always: φ is not the loss, and can be flat where the loss is sharp."]
+        lines += ["", "How the noise grows with the curvature decides.  Where it grows faster than H, iterates spread more where the loss",
+                  "is sharper; they spread more where φ is flatter always: φ is not the loss, and can be flat where the loss is sharp."]
     if study.holds and study.samplings:
-        lines += ["Reshuffling alone turns C ∝ H towards ψ = 2, and so does a window as short as an epoch, by the same factor along each",
-                  "axis: an exponent says something about the noise only together with the sampling and the window."]
+        lines += ["Reshuffling alone turns C ∝ H towards ψ = 2, and so does a window as short as an epoch, by the same factor along",
+                  "each axis: an exponent says something about the noise only together with the sampling and the window."]
     if study.stopped:
         lines.append(f"Stopped by {study.stopped}: what is missing was not reached.")
     return "\n".join(lines)
