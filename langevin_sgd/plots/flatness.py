@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SIZE = (6.4, 4.8)
+SIZE = (8.8, 4.6)
 FLOOR_SEEN = 1e4        # the least variance over the noise floor, up to which the axes are stretched to show the floor
 TWO_ERRORS = 1.96
 MARKERS = "osD^vPX<>p"  # so that points on top of one another are seen
@@ -121,7 +121,7 @@ def draw_variance_flatness(results: Mapping[str, FlatnessLike], *, exact: Mappin
     lines |= {"slope of the limit": {"linestyle": DASHES[0], **PREDICTED}} if limits else {}
     for name, look in lines.items():
         ax.plot([], [], color="gray", label=name, **look)
-    ax.legend(fontsize=8, frameon=False)
+    ax.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))          # beside lines that cross everywhere
     return tidy(ax, x="flatness F: width of the loss", y="variance σ²", title=title)
 
 

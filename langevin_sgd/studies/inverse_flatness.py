@@ -115,7 +115,8 @@ class Case:
     compared
         Variance and flatness along the axes of the Hessian, beside theory.
     F, D
-        The drift, minus the Hessian at the mean iterate, and half ε times the covariance of the gradients of single samples.
+        The drift, minus the Hessian at the mean iterate, and half ε times the covariance of the noise in the gradients of single samples,
+        one at each iterate: noise that grows with the loss is seen as large as it is where SGD is.
     diffusion_error
         The standard error of ln D along each axis.
     potential_curvature
@@ -330,7 +331,7 @@ def gradients_of_samples(sde: SDE, x: Array, rng: np.random.Generator) -> Array:
 
 
 def potential_curvature(drift: Array, diffusion: Array, learning_rate: float, axes: Array) -> Array:
-    """Return φ″ along axes (d, k), from the matrices F and D of SGD."""
+    """Return φ″ along axes (d, k), from the matrices F and D of SGD; σ² φ″ = 1 where these are the axes of φ, as where F and D commute."""
     u = decompose(F=drift, D=diffusion, dt=learning_rate).U
     return np.asarray(np.einsum("ik,ij,jk->k", axes, u, axes))
 

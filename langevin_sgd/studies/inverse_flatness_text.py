@@ -31,8 +31,9 @@ def header(study: InverseFlatness) -> str:
 def exponents_text(study: InverseFlatness) -> str:
     """Return the table of exponents by kind of noise."""
     rows = [["noise", "ψ measured [95 %]", "exact", "z", "limit 2(m − 1)", "variance against L″"]]
-    rows += [[case.kind.name, *_exponent(case.compared), f"{case.compared.line.limit:g}", _relation(case.compared)] for case in study]
-    return "\n".join(["== ψ by kind of noise, C ∝ H^m at the minimum; exact: at this learning rate", *aligned(rows)])
+    rows += [[case.kind.name, *_exponent(case.compared), _limit(case.compared), _relation(case.compared)] for case in study]
+    heading = "== ψ by kind of noise, C ∝ H^m at the minimum; exact: at this learning rate; limits in brackets where they do not apply"
+    return "\n".join([heading, *aligned(rows)])
 
 
 def potential_text(study: InverseFlatness) -> str:
@@ -43,15 +44,16 @@ def potential_text(study: InverseFlatness) -> str:
         control = ["–", "–"] if case.control is None else [other, f"{case.boltzmann_of_control:.0f} s.e."]
         rows.append([case.kind.name, f"{case.product:.4f}", f"{np.abs(case.boltzmann).max():.1f} s.e.", *control])
     return "\n".join(["== Boltzmann's law in φ: σ² φ″ = 1 along every axis.  φ from F, minus the Hessian, and D, the covariance of the",
-                      "   gradients of single samples times ε / 2, by ls.decompose; not from the variances", *aligned(rows)])
+                      "   gradients of single samples, one at each iterate, times ε / 2, by ls.decompose; not from the variances",
+                      *aligned(rows)])
 
 
 def sampling_text(study: InverseFlatness) -> str:
     """Return the table of samplings."""
     if not study.samplings:
         return ""
-    rows = [["C ∝ H, minibatches", "ψ measured [95 %]", "exact", "z", "short-epoch limit"]]
-    rows += [[s.name, *_exponent(s.compared), f"{s.compared.line.limit:g}"] for s in study.samplings]
+    rows = [["C ∝ H, minibatches", "ψ measured [95 %]", "exact", "z", "limit, short epochs"]]
+    rows += [[s.name, *_exponent(s.compared), _limit(s.compared)] for s in study.samplings]
     return "\n".join([f"== The same noise, drawn and seen in other ways: {BATCH * BATCHES} samples, batches of {BATCH}", *aligned(rows)])
 
 
@@ -59,11 +61,12 @@ def conclusion(study: InverseFlatness) -> str:
     """Return whether everything agrees that should, and what follows."""
     lines = ["Measured and exact agree, Boltzmann's law holds in φ, and the controls fail, as they should." if study.holds else
              "NOT everything agrees that should: see the rows with large z or deviations, and controls that do not fail."]
-    lines += ["", "How the noise grows with the curvature decides.  Where it grows faster than H, iterates spread more where the loss is",
-              "sharper; they spread more where φ is flatter always: φ is not the loss, and can be flat where the loss is sharp."]
-    if study.samplings:
-        lines += ["Reshuffling alone turns C ∝ H towards ψ = 2, and so does a window as short as an epoch, by the same factor along each",
-                  "axis: an exponent says something about the noise only together with the sampling and the window."]
+    if study.holds:
+        lines += ["", "How the noise grows with the curvature decides.  Where it grows faster than H, iterates spread more where the loss",
+                  "is sharper; they spread more where φ is flatter always: φ is not the loss, and can be flat where the loss is sharp."]
+    if study.holds and study.samplings:
+        lines += ["Reshuffling alone turns C ∝ H towards ψ = 2, and so does a window as short as an epoch, by the same factor along",
+                  "each axis: an exponent says something about the noise only together with the sampling and the window."]
     if study.stopped:
         lines.append(f"Stopped by {study.stopped}: what is missing was not reached.")
     return "\n".join(lines)
@@ -89,6 +92,11 @@ def csv_text(study: InverseFlatness) -> str:
 def _exponent(compared: Compared) -> list[str]:
     psi = compared.measured.exponent
     return [f"{psi.value:.3f} [{psi.low:.3f}, {psi.high:.3f}]", f"{compared.exact_exponent:.3f}", f"{compared.z:+.1f}"]
+
+
+def _limit(compared: Compared) -> str:
+    limit = f"{compared.line.limit:g}"
+    return limit if compared.line.applies else f"({limit})"
 
 
 def _relation(compared: Compared) -> str:
