@@ -333,19 +333,15 @@ def lane_kernel() -> Any:
 @njit(**LANE)
 def add_averages(w: Any, origin: Any, total: Any, square: Any, Q: Any, done: Any, due: Any, counted: Any, inside: Any, d: int, rows: int,
                  every: int) -> None:
-    """Add the weights of the lanes that are due to their sums; a path that has just left or blown up is not."""
+    """Add the weights of the lanes that are due to their sums, but not of a path that has just left."""
     for i in range(LANES):
         if done[i] == due[i] and Q[i] >= 0 and inside[i] > 0.0:
-            sane = True
+            counted[i] += 1
+            due[i] += every
             for j in range(d):
-                sane = sane and w[j, i] - w[j, i] == 0.0
-            if sane:
-                counted[i] += 1
-                due[i] += every
-                for j in range(d):
-                    total[j, i] += w[j, i] - origin[j, i]
-                    for k in range(d):
-                        square[j * rows + k, i] += (w[j, i] - origin[j, i]) * (w[k, i] - origin[k, i])
+                total[j, i] += w[j, i] - origin[j, i]
+                for k in range(d):
+                    square[j * rows + k, i] += (w[j, i] - origin[j, i]) * (w[k, i] - origin[k, i])
 
 
 @njit(**LANE)

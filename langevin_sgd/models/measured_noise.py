@@ -291,17 +291,33 @@ def _componentwise(samples: Samples, away: Array) -> tuple[Noise, str]:
         design = np.column_stack([np.ones_like(own), 2 * own, own**2])
         g, gh, h = _least_squares(design, samples.covariances[:, k, k], samples.errors[:, k, k])
         if g <= 0 or h < 0 or gh * gh > g * h * (1 + 1e-9):
-            g, h = max(g, 0.0), max(h, 0.0)
-            gh = math.copysign(min(abs(gh), math.sqrt(g * h)), gh)
+            g, gh, h = _constrained(design, samples.covariances[:, k, k], samples.errors[:, k, k])
             changed.append(k)
-        elif gh * gh > g * h:
-            gh = math.copysign(math.sqrt(g * h), gh)
+        gh = float(np.clip(gh, -math.sqrt(g * h), math.sqrt(g * h)))            # but for rounding it is within
         parts[:, k] = g, gh, h
     names = _names(d)
-    said = f"the fit was negative somewhere, and was changed for {', '.join(names[k] for k in changed)}" if changed else ""
+    which = ", ".join(names[k] for k in changed)
+    said = f"the best fit is negative somewhere: this is the best that is not, for {which}" if changed else ""
     if d == 1:
         return Quadratic(float(parts[0, 0]), float(parts[1, 0]), float(parts[2, 0]), float(samples.center[0])), said
     return Quadratic(parts[0], parts[1], parts[2], samples.center), said
+
+
+def _constrained(design: Array, values: Array, errors: Array) -> tuple[float, float, float]:
+    """The best fit g + 2 gh δ + h δ² that is nowhere negative: the matrix of g, gh and h is a product L Lᵀ."""
+    from scipy.optimize import least_squares
+    weight = 1 / errors if (errors > 0).all() else np.ones_like(values)
+    scale = math.sqrt(float(np.abs(values).mean())) or 1.0
+    reach = float(np.abs(design[:, 1]).max()) / 2
+
+    def numbers_of(root: Array) -> Array:
+        a, b, c = scale * root
+        return np.array([a * a, a * b / reach, (b * b + c * c) / reach**2])
+
+    best = min((least_squares(lambda root: weight * (design @ numbers_of(root) - values), [1.0, tilt, 0.5], xtol=1e-14, ftol=1e-14,
+                              gtol=1e-14) for tilt in (-0.5, 0.5)), key=lambda found: float(found.cost))
+    g, gh, h = numbers_of(best.x)
+    return float(g), float(gh), float(h)
 
 
 def _modulated(samples: Samples, away: Array) -> tuple[Noise, str]:

@@ -214,6 +214,7 @@ class FirstPassage:
         shares += [f"{n} {word}" for n, word in ((int(self.censored.sum()), "censored"), (int(self.diverged.sum()), "diverged")) if n]
         cut = f", stopped by {self.stopped}" if self.stopped else ""
         label = f"{self.sde.interpretation.label}, " if self.sde.interpretation else ""
-        return (f"FirstPassage({', '.join(shares)}; dt = {self.dt:g}, {self.monitoring}, {label}{self.scheme}"
+        step = f"dt = {self.dt:g}, " if math.isfinite(self.dt) else ""
+        return (f"FirstPassage({', '.join(shares)}; {step}{self.monitoring}, {label}{self.scheme}"
                 f"{cut}, {self.key})")
 

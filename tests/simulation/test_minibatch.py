@@ -136,6 +136,18 @@ def test_exits_are_the_first_weights_outside(loss: ls.SampledLoss) -> None:
     assert ends.to_xarray().attrs["batch_size"] == 1
 
 
+def test_a_union_of_regions_is_left_when_both_are() -> None:
+    union = ls.Ball([1.0, 1.0], 0.5, label="first") | ls.Ball([0.6, 0.4], 0.4, label="second")
+    done = ls.run_sgd(FEW, [1.0, 1.0], learning_rate=0.2, batch_size=1, n_steps=40, domain=union, n_paths=200, rng=2)
+    free = ls.run_sgd(FEW, [1.0, 1.0], learning_rate=0.2, batch_size=1, n_steps=40, n_paths=200, rng=2)
+    inside = union.contains(free.w)
+    first_out = np.where(inside.all(axis=1), 40, inside.argmin(axis=1))
+    assert np.array_equal(np.round(done.time / 0.2).astype(int), first_out)
+    passed = (~ls.Ball([1.0, 1.0], 0.5).contains(free.w) & inside).any()
+    assert passed, "no run went from one ball into the other"
+    assert set(done.exits.exit_label) <= {"first", "second", ""}
+
+
 @pytest.mark.parametrize("loss", [FEW, MANY], ids=["in lanes", "many weights"])
 def test_runs_that_blow_up_are_said_and_left_out(loss: ls.SampledLoss) -> None:
     starts = np.zeros((10, loss.dim))
