@@ -130,7 +130,7 @@ class MeasuredNoise:
     @property
     def residuals(self) -> Array:
         """Measured minus fitted C at the points (k, d, d)."""
-        return self.samples.covariances - self.at(self.samples.points).reshape(self.samples.covariances.shape)
+        return self.samples.covariances - self._at(self.samples.points)
 
     @property
     def unexplained(self) -> float:
@@ -156,10 +156,13 @@ class MeasuredNoise:
     def at(self, x: ArrayLike) -> Any:
         """Return the fitted C at states: the shape of x in one dimension, (..., d, d) in more."""
         d = len(self.samples.center)
-        where = points("x", np.reshape(x, np.shape(x)[:-1]) if d == 1 and np.shape(x)[-1:] == (1,) else x, d)
-        made = self.covariance(_names(d))
-        c = made.at(where, 0.0, made.values)
+        c = self._at(points("x", x, d))
         return c if d > 1 else c[..., 0, 0] if c.ndim > 2 else float(c[0, 0])
+
+    def _at(self, states: Array) -> Array:
+        """The fitted C (..., d, d) at states (..., d)."""
+        made = self.covariance(_names(states.shape[-1]))
+        return made.at(states, 0.0, made.values)
 
     def of_batch(self, batch_size: int, dataset_size: int | None = None, replacement: bool = True) -> Array:
         """Return the measured covariances (k, d, d) of the gradient of a batch: C / B, or C (N − B) / (B (N − 1)) without replacement."""
