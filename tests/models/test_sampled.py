@@ -173,7 +173,7 @@ def test_a_function_that_reaches_beyond_its_arrays_is_refused() -> None:
 
 
 def test_the_toy_without_its_averaging_is_flat_at_its_minima() -> None:
-    """`theory`, 10: the saddle of each axis at 1/11, 15.345295 above minima without curvature; averaged, the barriers that its text names."""
+    """`theory`, 10: the saddle of each axis at 1/11, 15.345295 above minima without curvature; averaged, the barriers of its docstring."""
     toy = ls.losses.smoothed_toy(shifts=[[0.0, 0.0]])
     assert toy([1 / 11, 1.0]) == pytest.approx(15.345295, abs=1e-6)
     assert toy.gradient([1 / 11, 1.0]) == pytest.approx([0.0, 0.0], abs=1e-12)
