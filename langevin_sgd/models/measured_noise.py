@@ -9,18 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from langevin_sgd.models import covariance as structures
 from langevin_sgd.models.arguments import Array, numbers, one_of, points, positive, state, whole
 from langevin_sgd.models.covariance import Covariance
-from langevin_sgd.models.expressions import symbol
 from langevin_sgd.models.fields import Names
+from langevin_sgd.models.full_quadratic import FullQuadratic
 from langevin_sgd.models.noise import Noise, Quadratic
 from langevin_sgd.models.sampled import SampledLoss
 from langevin_sgd.models.strength import Strength
 
 FORMS = ("componentwise", "matrix", "full")
 LARGEST_FULL = 4                # components of a matrix C(x), which is factored in every step
-PROBES = 64                     # states at which a fitted matrix is checked to be a covariance
 SEED = 1
 
 
@@ -130,7 +128,7 @@ class MeasuredNoise:
     @property
     def residuals(self) -> Array:
         """Measured minus fitted C at the points (k, d, d)."""
-        return self.samples.covariances - self.at(self.samples.points).reshape(self.samples.covariances.shape)
+        return self.samples.covariances - self._at(self.samples.points)
 
     @property
     def unexplained(self) -> float:
@@ -156,10 +154,13 @@ class MeasuredNoise:
     def at(self, x: ArrayLike) -> Any:
         """Return the fitted C at states: the shape of x in one dimension, (..., d, d) in more."""
         d = len(self.samples.center)
-        where = points("x", np.reshape(x, np.shape(x)[:-1]) if d == 1 and np.shape(x)[-1:] == (1,) else x, d)
-        made = self.covariance(_names(d))
-        c = made.at(where, 0.0, made.values)
+        c = self._at(points("x", x, d))
         return c if d > 1 else c[..., 0, 0] if c.ndim > 2 else float(c[0, 0])
+
+    def _at(self, states: Array) -> Array:
+        """The fitted C (..., d, d) at states (..., d)."""
+        made = self.covariance(_names(states.shape[-1]))
+        return made.at(states, 0.0, made.values)
 
     def of_batch(self, batch_size: int, dataset_size: int | None = None, replacement: bool = True) -> Array:
         """Return the measured covariances (k, d, d) of the gradient of a batch: C / B, or C (N − B) / (B (N − 1)) without replacement."""
@@ -359,61 +360,6 @@ def _full(samples: Samples, away: Array) -> tuple[Noise, str]:
     model = FullQuadratic(constant, linear, quadratic, samples.center)
     lowest = model.lowest(float(np.linalg.norm(away, axis=1).max()))
     return model, f"the fit has the eigenvalue {lowest:.3g} somewhere, so that it is no covariance there" if lowest < 0 else ""
-
-
-@dataclass(frozen=True, eq=False)
-class FullQuadratic:
-    """C_ij = constant_ij + 2 linear_ijk δ_k + quadratic_ijkl δ_k δ_l, summed over k and l, with δ = w − center: for up to 4 weights."""
-
-    constant: Array
-    linear: Array
-    quadratic: Array
-    center: Array
-
-    @property
-    def values(self) -> Mapping[str, float]:
-        """This noise has no named parameters."""
-        return {}
-
-    def covariance(self, variables: Names) -> Covariance:
-        """Return C for a state with these components."""
-        d = len(self.center)
-        if len(variables) != d:
-            raise ValueError(f"the measured noise has {d} components, but the equation has {len(variables)}.")
-        values: dict[str, float] = {}
-
-        def named(name: str, value: float) -> Any:
-            values[name] = float(value)
-            return symbol(name)
-
-        delta = [symbol(v) - named(f"noise.center[{k}]", self.center[k]) for k, v in enumerate(variables)]
-        entries: list[list[Any]] = [[None] * d for _ in range(d)]
-        for i in range(d):
-            for j in range(i + 1):
-                entry = named(f"noise.constant[{i},{j}]", self.constant[i, j])
-                for k in range(d):
-                    entry += 2 * named(f"noise.linear[{i},{j},{k}]", self.linear[i, j, k]) * delta[k]
-                    for m in range(k + 1):
-                        twice = 1 if k == m else 2
-                        entry += named(f"noise.quadratic[{i},{j},{k},{m}]", twice * self.quadratic[i, j, k, m]) * delta[k] * delta[m]
-                entries[i][j] = entries[j][i] = entry
-        return structures.from_matrix(tuple(e for row in entries for e in row), variables, values)
-
-    def lowest(self, radius: float) -> float:
-        """Return the smallest eigenvalue of C at states within a radius, zero if it is negative by rounding only."""
-        d = len(self.center)
-        delta = np.random.default_rng(SEED).normal(size=(PROBES, d))
-        delta *= radius / np.linalg.norm(delta, axis=1, keepdims=True) * np.linspace(0, 1, PROBES)[:, None]
-        c = self.constant + 2 * np.einsum("ijk,nk->nij", self.linear, delta) + np.einsum("ijkl,nk,nl->nij", self.quadratic, delta, delta)
-        eigenvalues = np.linalg.eigvalsh(c)
-        least = float(eigenvalues[:, 0].min())
-        return least if least < -1e-9 * float(eigenvalues.max()) else 0.0
-
-    def replace(self, **values: float) -> FullQuadratic:
-        """Return the same noise: it has no named parameters."""
-        if values:
-            raise ValueError(f"measured noise has no parameter called {next(iter(values))!r}.")
-        return self
 
 
 def taylor(loss: SampledLoss, center: ArrayLike | None = None) -> MeasuredNoise:

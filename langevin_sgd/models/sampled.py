@@ -107,6 +107,7 @@ class SampledLoss:
         >>> ls.SampledLoss.from_function(quartic, [-1.0, 0.5, 1.0], dim=1).gradient(2.0)
         10.458...
         """
+        from numba.core.errors import NumbaError, UnsupportedBytecodeError
         d, table = whole("dim", dim), _table(data)
         count = _argument_count(per_sample_loss_gradient)
         if (count == 4) != bool(values):
@@ -116,9 +117,10 @@ class SampledLoss:
         p = np.array([finite(name, value) for name, value in values.items()] or [1.0])
         name = getattr(per_sample_loss_gradient, "__name__", "function")
         loss = cls(name, table, d, p, per_sample_loss_gradient, arguments=count)
+        _check_reach(loss)
         try:
             loss.sample_gradients(np.zeros(d) if d > 1 else 0.0)
-        except Exception as error:
+        except (NumbaError, UnsupportedBytecodeError) as error:
             raise ValueError(retold(error, per_sample_loss_gradient, "the arrays w, sample and gradient", "a float")) from None
         _check_gradient(loss)
         return loss
@@ -309,6 +311,21 @@ def _argument_count(function: Any) -> int:
         raise ValueError(f"`per_sample_loss_gradient` is {function!r}, but must be a Python function f(w, sample, gradient) or "
                          "f(w, sample, p, gradient) that returns the loss of one sample and writes its gradient.")
     return count
+
+
+def _check_reach(loss: SampledLoss) -> None:
+    """Refuse a function that reaches beyond its arrays: compiled code would not notice, and read or write whatever lies there."""
+    plain = getattr(loss.function, "py_func", loss.function)
+    w = np.random.default_rng(1).normal(size=loss.dim)
+    for k in {0, loss.n_samples // 2, loss.n_samples - 1}:
+        given = (w.copy(), loss.data[k].copy(), *([loss.p.copy()] if loss.arguments == 4 else []), np.zeros(loss.dim))
+        try:
+            plain(*given)
+        except IndexError as error:
+            raise ValueError(f"`per_sample_loss_gradient` reaches beyond its arrays: {error}; w and gradient have {loss.dim} entries "
+                             f"(`dim`), a sample has {loss.data.shape[1]}.") from None
+        except Exception:               # what only works when it is compiled is compiled next
+            return
 
 
 def _check_gradient(loss: SampledLoss) -> None:

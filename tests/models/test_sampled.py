@@ -163,6 +163,28 @@ def test_a_function_may_have_parameters() -> None:
         ls.SampledLoss.from_function(added, x, dim=2, scale=1.0)
 
 
+def test_a_function_that_reaches_beyond_its_arrays_is_refused() -> None:
+    def two(w, sample, gradient):
+        gradient[0] = w[0] + sample[0]
+        gradient[1] = w[1]
+        return (w[0] + sample[0])**2 / 2 + w[1]**2 / 2
+    with pytest.raises(ValueError, match="reaches beyond its arrays"):
+        ls.SampledLoss.from_function(two, [1.0, 2.0], dim=1)
+
+
+def test_the_toy_without_its_averaging_is_flat_at_its_minima() -> None:
+    """`theory`, 10: the saddle of each axis at 1/11, 15.345295 above minima without curvature; averaged, the barriers of its docstring."""
+    toy = ls.losses.smoothed_toy(shifts=[[0.0, 0.0]])
+    assert toy([1 / 11, 1.0]) == pytest.approx(15.345295, abs=1e-6)
+    assert toy.gradient([1 / 11, 1.0]) == pytest.approx([0.0, 0.0], abs=1e-12)
+    for corner in ([1.0, -1.0], [-1.0, 1.0]):
+        assert toy(corner) == 0
+        assert toy.hessian(corner) == pytest.approx(np.zeros((2, 2)))
+    smooth = ls.losses.smoothed_toy(100_000, dim=1, rng=1)
+    low, high, top = (smooth(w) for w in (-0.983, 0.979, 0.089))
+    assert (top - low, top - high) == pytest.approx((14.80, 14.48), abs=0.06)
+
+
 def test_a_wrong_gradient_is_refused() -> None:
     def halved(w, sample, gradient):
         gradient[0] = 0.5 * (w[0] - sample[0])
