@@ -53,7 +53,7 @@ def _exchanged(value: Any, done: dict[int, Any]) -> Any:
         return module
     if id(value) in _EXCHANGED:
         return _EXCHANGED[id(value)]
-    if getattr(value, "__module__", "").split(".")[0] == "numba":       # what Numba knows by itself, such as carray
+    if (getattr(value, "__module__", None) or "").split(".")[0] == "numba":       # what Numba knows by itself, such as carray
         return value
     if isinstance(value, types.FunctionType) or hasattr(value, "py_func"):
         return njit(**LANE)(lane_version(value, done))
