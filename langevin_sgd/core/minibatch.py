@@ -93,16 +93,17 @@ def drawn(state: Any, index: Any, at: int, size: int, order: Any, place: int, n:
 def path_kernel() -> Any:
     """Compile, or load from the cache, the kernel that runs one path after the other, of any number of weights.
 
-    ``run(x0, first, last, path0, low, high, settings, numbers, rates, batch, data, p, level, level_p, save, out, before, after, second,
+    ``run(x0, first, last, path0, low, high, settings, numbers, rates, batch, data, p, level, level_p, save, out, sums, after, square_sums,
     n_averaged, status, reached, control, slot)``: paths first ... last - 1 of the arrays, path q on stream path0 + q; `rates` has one
     learning rate, or one for each step; `out` (path, len(save), d) gets the weights after `save` steps; `after` (path, d) the last
-    weights.  If asked for, `before` gets the means over steps, relative to the start, and `second` (path, d, d) the means of products.
+    weights.  If asked for, `sums` gets the sums over the averaged steps of the weights relative to the start, and `square_sums`
+    (path, d, d) those of their products.
     """
     version = SOURCES
 
     @njit(SIGNATURE, nogil=True, cache=True, **CALLED_FROM_PYTHON)
     def run(x0: Any, first: Any, last: Any, path0: Any, low: Any, high: Any, settings: Any, numbers: Any, rates: Any, batch: Any, data: Any,
-            p: Any, level: Any, level_p: Any, save: Any, out: Any, before: Any, after: Any, second: Any, n_averaged: Any, status: Any,
+            p: Any, level: Any, level_p: Any, save: Any, out: Any, sums: Any, after: Any, square_sums: Any, n_averaged: Any, status: Any,
             reached: Any, control: Any, slot: Any) -> None:
         version                                         # noqa: B018, only to be part of the cache's key
         wide_vectors()
@@ -165,9 +166,9 @@ def path_kernel() -> Any:
                     for j in range(d):
                         v[j] = w[j] - x0[q if len(x0) > 1 else 0, j]
                     for j in range(d):
-                        before[q, j] += v[j]
+                        sums[q, j] += v[j]
                         for k in range(d):
-                            second[q, j, k] += v[j] * v[k]
+                            square_sums[q, j, k] += v[j] * v[k]
                 if done % POLL == 0:
                     control[slot + 1] = done
                     if control[0] != 0:
@@ -197,7 +198,7 @@ def lane_kernel() -> Any:
 
     @njit(SIGNATURE, nogil=True, cache=True, **CALLED_FROM_PYTHON)
     def run(x0: Any, first: Any, last: Any, path0: Any, low: Any, high: Any, settings: Any, numbers: Any, rates: Any, batch: Any, data: Any,
-            p: Any, level: Any, level_p: Any, save: Any, out: Any, before: Any, after: Any, second: Any, n_averaged: Any, status: Any,
+            p: Any, level: Any, level_p: Any, save: Any, out: Any, sums: Any, after: Any, square_sums: Any, n_averaged: Any, status: Any,
             reached: Any, control: Any, slot: Any) -> None:
         version                                         # noqa: B018, only to be part of the cache's key
         if first >= last:
@@ -256,9 +257,9 @@ def lane_kernel() -> Any:
                             for k in range(saved[i], len(save)):
                                 out[q, k, j] = math.nan
                             if averaged:
-                                before[q, j] = total[j, i]
+                                sums[q, j] = total[j, i]
                                 for k in range(d):
-                                    second[q, j, k] = square[j * rows + k, i]
+                                    square_sums[q, j, k] = square[j * rows + k, i]
                         Q[i], event[i] = -1, NEVER
                         running -= 1
                         control[slot] += done[i]
