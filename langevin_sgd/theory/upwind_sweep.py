@@ -8,8 +8,8 @@ marching methods of S. F. Potter & M. K. Cameron, SIAM J. Sci. Comput. 43, A4121
 Nodes beside accepted ones are considered, with a provisional U along straight paths from accepted nodes around; this only orders them.
 The node with the least is accepted: its path of least action is followed backwards, with the ∇U of the nearest accepted node, to the first
 edge between accepted nodes that it crosses, and U is the least over the paths through that edge.  A path may run beside the accepted
-nodes for as long as the rotation of the drift makes it, which a search among near edges would not find.  Paths from two sides meet where
-∇U jumps: edges over such a line are not used.
+nodes for as long as the rotation of the drift makes it, which a search among near edges would not find.  Where paths from two sides meet,
+∇U jumps; paths only arrive there and never leave, so that what is between two nodes of different sides is not used by others.
 """
 from __future__ import annotations
 
@@ -154,35 +154,35 @@ def _spread(field: Field, best: Whole, heap: Heap, i: int, j: int) -> None:
 
 @compiled
 def _settled(field: Field, i: int, j: int, n: int) -> Found:
-    """U and ∇U of a node that is accepted: by the path that arrives like the nearest accepted node's or the best straight one's."""
+    """U and ∇U of a node that is accepted: by the path that is followed, or else by the best straight one."""
     x, k, m = (float(i), float(j)), n // field.u.shape[1], n % field.u.shape[1]
-    guess = _nearest_momentum(field, x)
-    value, p, smooth = followed(field, x, guess)
-    here = at_point(field.plane, 2 * i, 2 * j)
-    other = field.p[k, m, 0], field.p[k, m, 1]
-    if field.status[k, m] == ACCEPTED and not _parallel(velocity(guess, here), velocity(other, here)):
-        value_2, p_2, smooth_2 = followed(field, x, other)
-        if value_2 < value:
-            value, p, smooth = value_2, p_2, smooth_2
-    if smooth:
+    value, p, found = followed(field, x, _nearest_momentum(field, x))
+    if found:
         return value, p, True
-    chord = x[0] - k, x[1] - m
+    chord, here = (x[0] - k, x[1] - m), at_point(field.plane, 2 * i, 2 * j)
     return field.u[k, m] + path_cost(field.plane, (float(k), float(m)), chord, 0.0, 0.0), momentum(chord, here), False
 
 
 @compiled
 def followed(field: Field, x: Pair, guess: Pair) -> Found:
     """U and ∇U at a state, in cells, by the path that is followed backwards from it with a first guess of ∇U; False if it is lost."""
+    value, p, found = _followed(field, x, guess, False)
+    return (value, p, True) if found else _followed(field, x, guess, True)
+
+
+@compiled
+def _followed(field: Field, x: Pair, guess: Pair, strictly: bool) -> Found:
+    """The same, with all accepted nodes around; strictly, only with those that belong to one field with the path."""
     rows, columns = field.u.shape
     at, p = x, guess
     last_i, last_j = -1, -1
     for _ in range(int(REACH / STRIDE)):
         here = local(field.plane, at)
-        p = _momentum_along(field, at, p, here)
+        p = _momentum_along(field, at, p, here, strictly)
         d = _backwards(p, here)
         middle = at[0] + STRIDE / 2 * d[0], at[1] + STRIDE / 2 * d[1]
         here = local(field.plane, middle)
-        p = _momentum_along(field, middle, p, here)
+        p = _momentum_along(field, middle, p, here, strictly)
         d = _backwards(p, here)
         at = at[0] + STRIDE * d[0], at[1] + STRIDE * d[1]
         if not (-1 <= at[0] <= rows and -1 <= at[1] <= columns):
@@ -191,7 +191,7 @@ def followed(field: Field, x: Pair, guess: Pair) -> Found:
         if (i == last_i and j == last_j) or abs((i - x[0]) if upright else (j - x[1])) < STRIDE:
             continue
         last_i, last_j = i, j
-        value, p_found, found = _through_edges(field, x, i, j, upright)
+        value, p_found, found = _through_edges(field, x, i, j, upright, strictly)
         if found:
             return value, p_found, True
     return math.inf, (0.0, 0.0), False
@@ -215,12 +215,12 @@ def _crossed(at: Pair, d: Pair) -> tuple[int, int, bool]:
 
 
 @compiled
-def _through_edges(field: Field, x: Pair, i: int, j: int, upright: bool) -> Found:
+def _through_edges(field: Field, x: Pair, i: int, j: int, upright: bool, strictly: bool) -> Found:
     """The least U at x through an edge, or through those that it goes on to if the foot is not within."""
     arriving = 0.0
     for _ in range(HOPS):
         k, m = (i, j + 1) if upright else (i + 1, j)
-        if not _usable(field, i, j, k, m):
+        if not _usable(field, i, j, k, m, strictly):
             break
         edge = Edge((float(i), float(j)), (float(k - i), float(m - j)), (field.u[i, j], field.u[k, m]),
                     (field.p[i, j, 0], field.p[i, j, 1]), (field.p[k, m, 0], field.p[k, m, 1]))
@@ -239,12 +239,14 @@ def _through_edges(field: Field, x: Pair, i: int, j: int, upright: bool) -> Foun
 
 
 @compiled
-def _usable(field: Field, i: int, j: int, k: int, m: int) -> bool:
-    """Whether both ends are accepted, and paths go through them as through one field."""
+def _usable(field: Field, i: int, j: int, k: int, m: int, strictly: bool) -> bool:
+    """Whether both ends of an edge are accepted, and strictly, belong to one field."""
     if i < 0 or j < 0 or k >= field.u.shape[0] or m >= field.u.shape[1]:
         return False
     if field.status[i, j] != ACCEPTED or field.status[k, m] != ACCEPTED:
         return False
+    if not strictly:
+        return True
     return _belongs(field, k, m, (float(i), float(j)), (field.p[i, j, 0], field.p[i, j, 1]), at_point(field.plane, 2 * i, 2 * j))
 
 
@@ -279,14 +281,14 @@ def _nearest_momentum(field: Field, at: Pair) -> Pair:
 
 
 @compiled
-def _momentum_along(field: Field, at: Pair, p: Pair, here: Local) -> Pair:
-    """∇U on a path, from what it was just before: between the nodes around that belong to it, or of the nearest of nine that does."""
+def _momentum_along(field: Field, at: Pair, p: Pair, here: Local, strictly: bool) -> Pair:
+    """∇U on a path, where it was p just before: between the nodes around, or of the nearest of nine, or still p if there is none."""
     i0, j0 = math.floor(at[0]), math.floor(at[1])
     total, p0, p1 = 0.0, 0.0, 0.0
     nearest, close = math.inf, p
     for i in range(max(i0 - 1, 0), min(i0 + 3, field.u.shape[0])):
         for j in range(max(j0 - 1, 0), min(j0 + 3, field.u.shape[1])):
-            if field.status[i, j] != ACCEPTED or not _belongs(field, i, j, at, p, here):
+            if field.status[i, j] != ACCEPTED or (strictly and not _belongs(field, i, j, at, p, here)):
                 continue
             u, w = abs(at[0] - i), abs(at[1] - j)
             if u < 1 and w < 1:
