@@ -61,7 +61,7 @@ def mean_passage_time(sde: SDE, x0: ArrayLike, domain: Region, method: str = "au
     saddle
         A point on the way out, if one is known: it gives splitting its score where a grid cannot.
     score
-        As for `splitting`, if you know better.
+        As for `splitting`, if you know better; or what `minimum_action_path` gives, for the distance along it.
     max_steps, max_seconds
         Budgets of simulation and splitting, path-steps (1e11 if None) and wall time.  Splitting looks at them between independent runs: an
         unfinished run is discarded, never averaged.

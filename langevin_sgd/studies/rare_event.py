@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +14,12 @@ from langevin_sgd.models.fields import SymbolicField
 from langevin_sgd.models.region import Interval, Region, Where
 from langevin_sgd.models.sde import SDE
 from langevin_sgd.studies.time_scale import jacobian, steepness
+from langevin_sgd.theory.action import ActionPath
 from langevin_sgd.theory.automatic_grid import grid_for_passage
 from langevin_sgd.theory.fokker_planck import FokkerPlanck
 
 SOURCE, AROUND = 1.0, 2.0       # the regions about the attractor, in standard deviations of its local law
+PATH_POINTS = 33        # of a path of least action, where it is a score
 COMMITTOR_CELLS = {1: 512, 2: 64, 3: 24}        # along each axis of the grid whose committor is the score
 SETTLES = 200.0                 # relaxation times that the drift is followed for
 CLOSE = 1e-6                    # to a fixed point, in standard deviations per relaxation time
@@ -123,6 +126,8 @@ class RareEvent:
         if not (levels > 0).all():
             raise ValueError(f"the well at {well.centre.tolist()} is so shallow that paths leave `domain` within {AROUND:g} standard "
                              "deviations of its local law: that is no rare event; simulate it.")
+        if isinstance(score, ActionPath):
+            return cls(well, source, around, target, path_score(score), "distance along a path of least action")
         if score is not None:
             return cls(well, source, around, target, score, f"{score!r}, as given")
         return cls(well, source, around, target, *_score(sde, well, source, target, domain, saddle))
@@ -145,6 +150,48 @@ def saddle_score(sde: SDE, saddle: Array) -> str:
         raise ValueError(f"`saddle` is {saddle.tolist()}, where the drift has {len(unstable)} unstable directions, but a saddle has one.")
     v = vectors[:, unstable[0]].real
     return " + ".join(f"({float(c)!r})*{name}" for c, name in zip(v / np.abs(v).max(), sde.variables, strict=True))
+
+
+def path_score(path: ActionPath) -> Callable[[Any], float]:
+    """Return how far along a path of least action the nearest point of it lies, as a score: in units of length, from the attractor on.
+
+    Raises
+    ------
+    ValueError
+        In one dimension, where every path is the same.
+
+    Examples
+    --------
+    >>> import langevin_sgd as ls
+    >>> from langevin_sgd.studies.rare_event import path_score
+    >>> path = ls.minimum_action_path(ls.systems.maier_stein(beta=2.0), [-1.0, 0.0], [0.0, 0.0])
+    >>> round(path_score(path)((-0.4, 0.3)), 2)
+    0.6
+    """
+    if path.path.ndim == 1:
+        raise ValueError("`score` is a path in one dimension, where all paths are one: leave `score` out, for the committor.")
+    states = np.asarray(path.path, dtype=float)
+    points = np.ascontiguousarray(states[np.linspace(0, len(states) - 1, PATH_POINTS).round().astype(int)])
+    steps = np.diff(points, axis=0)
+    squares = np.maximum((steps**2).sum(axis=1), 1e-300)
+    lengths = np.sqrt(squares)
+    along = np.concatenate([[0.0], np.cumsum(lengths)])
+    n, d = steps.shape
+
+    def distance_along_the_path(x: Any) -> float:
+        nearest, place = 1e300, 0.0
+        for k in range(n):
+            share = 0.0
+            for j in range(d):
+                share += (x[j] - points[k, j]) * steps[k, j]
+            share = min(max(share / squares[k], 0.0), 1.0)
+            away = 0.0
+            for j in range(d):
+                away += (x[j] - points[k, j] - share * steps[k, j]) ** 2
+            if away < nearest:
+                nearest, place = away, along[k] + share * lengths[k]
+        return place
+    return distance_along_the_path
 
 
 def _score(sde: SDE, well: Well, source: Region, target: Region, domain: Region, saddle: Array | None) -> tuple[Any, str]:

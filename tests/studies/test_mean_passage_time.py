@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import langevin_sgd as ls
-from langevin_sgd.studies.rare_event import RareEvent, Well, saddle_score
+from langevin_sgd.studies.rare_event import RareEvent, Well, path_score, saddle_score
 from tests.oracles import BY_ID
 
 QUARTIC = ls.Landscape("x**4/4 - x**2/2")
@@ -112,6 +112,25 @@ def test_the_score_at_a_saddle_is_the_left_eigenvector():
     assert v @ f == pytest.approx(np.sqrt(2) * v, rel=1e-6)
     with pytest.raises(ValueError, match="0 unstable directions"):
         saddle_score(ls.linear(-np.eye(2), np.eye(2)), np.zeros(2))
+
+
+def test_the_distance_along_a_path_of_least_action_is_a_score():
+    """Off the axis, where Maier and Stein's path bends for β = 10; the generator is exact."""
+    sde, domain = ls.systems.maier_stein(beta=10.0, strength=0.05), ls.HalfSpace([1.0, 0.0], 0.0)
+    path = ls.minimum_action_path(sde, [-1.0, 0.0], [0.0, 0.0])
+    score = path_score(path)
+    places = [score(tuple(x)) for x in path.path]
+    assert places[0] == 0.0 and (np.diff(places) > -1e-9).all()
+    assert places[-1] == pytest.approx(np.linalg.norm(np.diff(path.path, axis=0), axis=1).sum(), rel=0.01)
+    found = ls.mean_passage_time(sde, [-1.0, 0.0], domain, "splitting", 0.2, rng=1, score=path, dt=0.01)
+    assert "distance along a path of least action" in found.verdict
+    assert found.compare(ls.mean_passage_time(sde, [-1.0, 0.0], domain, "generator")).agrees
+
+
+def test_a_path_in_one_dimension_is_no_score():
+    path = ls.minimum_action_path(ls.langevin(QUARTIC, 0.02), -1.0, 0.0)
+    with pytest.raises(ValueError, match="all paths are one"):
+        ls.mean_passage_time(ls.langevin(QUARTIC, 0.02), -1.0, TO_SADDLE, "splitting", score=path)
 
 
 def test_the_score_grows_towards_the_target():
