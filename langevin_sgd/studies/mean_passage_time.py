@@ -97,7 +97,12 @@ def mean_passage_time(sde: SDE, x0: ArrayLike, domain: Region, method: str = "au
                  math.inf if max_seconds is None else positive("max_seconds", max_seconds), threads, progress)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*paths exited within|stopped by")       # said in the verdict
-        return task.best() if method == "auto" else dataclasses.replace(getattr(task, method)(), because="asked for")
+        try:
+            return task.best() if method == "auto" else dataclasses.replace(getattr(task, method)(), because="asked for")
+        except KeyboardInterrupt:           # between two simulations; within one, the simulation returns what it has
+            if task.known is None:
+                raise
+            return dataclasses.replace(task.told(task.known, "Ctrl-C"), because="what was known when it was interrupted")
 
 
 @dataclass
@@ -118,6 +123,7 @@ class _Task:
     progress: bool | None
     begun: float = field(default_factory=time.monotonic)
     steps: float = 0.0          # path-steps taken so far
+    known: Estimate | None = None       # what would be returned if this were all
 
     # -------------------------------------------------------------------------------------------------------------- choice
 
@@ -137,11 +143,17 @@ class _Task:
                     return dataclasses.replace(found, because=because)
                 said.append(f"the {name} reaches {found.relative_error:.1g} only")
         pilot = self._run(self.dt, PILOT, 0, self.key.spawn(0), PILOT_STEPS)
-        mean, exits = pilot.mean(), int(pilot.exited.sum())
+        self.known = mean = pilot.mean()
+        exits = int(pilot.exited.sum())
+        if pilot.stopped == "Ctrl-C" or self._exhausted:
+            return dataclasses.replace(self.told(mean, pilot.stopped), because="; ".join([*said, "a first look by simulation"]))
         if exits < ENOUGH or self._paths_needed(pilot) * mean.value / self.dt > CHEAP:
             seen = f"{exits} of {PILOT} paths left in {self.steps:.1g} steps"
             try:
-                return dataclasses.replace(self.splitting(), because="; ".join([*said, f"events are rare: {seen}"]))
+                found = self.splitting()
+                if not math.isfinite(found.log_value):          # no run has reached the target: what was seen directly is a bound
+                    found = dataclasses.replace(found, low=max(found.low, mean.low))
+                return dataclasses.replace(found, because="; ".join([*said, f"events are rare: {seen}"]))
             except ValueError as error:
                 said.append(f"splitting does not serve ({error})")
         return dataclasses.replace(self.simulation(pilot), because="; ".join([*said, "events are cheap enough to be seen"]))
@@ -169,12 +181,13 @@ class _Task:
         while not fine.stopped and self._paths_needed(fine) > fine.n_paths and fine.n_paths < MOST_PATHS:
             more = self._run(self.dt, min(self._paths_needed(fine), 16 * fine.n_paths, MOST_PATHS) - fine.n_paths, fine.n_paths, fine.key)
             fine = FirstPassage.pooled(fine, more)
-        mean = fine.mean(CONFIDENCE)
-        if not math.isfinite(mean.value) or self._exhausted:
-            return self._told(mean, fine.stopped)
+            self.known = fine.mean(CONFIDENCE)
+        self.known = mean = fine.mean(CONFIDENCE)
+        if not math.isfinite(mean.value) or fine.stopped or self._exhausted:
+            return self.told(mean, fine.stopped)
         coarse = self._run(2 * self.dt, fine.n_paths, 0, self.key.spawn(1)).mean(CONFIDENCE)
         bias = abs(coarse.value - mean.value) if math.isfinite(coarse.value) else 0.0
-        return self._told(dataclasses.replace(mean, systematic_error=bias), fine.stopped)
+        return self.told(dataclasses.replace(mean, systematic_error=bias), fine.stopped)
 
     def splitting(self) -> Estimate:
         """Adaptive multilevel splitting out of the well below the start, at two time steps."""
@@ -182,6 +195,7 @@ class _Task:
             raise ValueError("the equation depends on the time t, so that an escape has no one mean time to be split for")
         event = RareEvent.of(self.sde, self.start, self.domain, self.saddle, self.score)
         fine, stopped = self._split(event, self.dt, RUNS, self.key.spawn(2))
+        self.known = fine
         short = fine.relative_error / self.relative_error if math.isfinite(fine.relative_error) else 1.0
         if not stopped and short > 1:
             runs = min(MOST_RUNS, math.ceil(MARGIN * RUNS * short**2))
@@ -190,7 +204,7 @@ class _Task:
         if not stopped and not self._exhausted:
             coarse, cut = self._split(event, 2 * self.dt, RUNS, self.key.spawn(4))
             bias = abs(coarse.value - fine.value) if not cut and math.isfinite(coarse.value) else 0.0
-        told = self._told(dataclasses.replace(fine, systematic_error=bias), stopped)
+        told = self.told(dataclasses.replace(fine, systematic_error=bias), stopped)
         return dataclasses.replace(told, verdict=_joined(told.verdict, f"score: {event.score_is}"))
 
     # --------------------------------------------------------------------------------------------------------------- parts
@@ -229,7 +243,7 @@ class _Task:
         spread = float(times.std() / times.mean()) if len(times) > 1 and times.mean() > 0 else 1.0
         return min(MOST_PATHS, math.ceil(MARGIN * (DEVIATIONS * spread / self.relative_error) ** 2))
 
-    def _told(self, found: Estimate, stopped: str) -> Estimate:
+    def told(self, found: Estimate, stopped: str) -> Estimate:
         """The estimate, with the word where it falls short."""
         short = not found.relative_error <= self.relative_error
         budget = next((f"{name} = {getattr(self, name):g}" for name in ("max_seconds", "max_steps") if stopped.startswith(name)), stopped)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import langevin_sgd as ls
+from langevin_sgd.studies import mean_passage_time as study
 from langevin_sgd.studies.rare_event import RareEvent, Well, path_score, saddle_score
 from tests.oracles import BY_ID
 
@@ -74,6 +75,42 @@ def test_a_budget_leaves_what_was_reached():
     assert math.isinf(none.value) and 0 < none.low < exact(0.01).value
     short = ls.mean_passage_time(sde, -1.0, TO_SADDLE, "splitting", 1e-3, rng=1, max_seconds=0.5)
     assert "stopped by max_seconds = 0.5" in short.verdict
+
+
+@pytest.mark.parametrize("after", [1, 2, 3])
+def test_an_interrupt_between_two_simulations_leaves_what_is_known(monkeypatch, after):
+    """Ctrl-C at the second, third and fourth simulation: the first look, more paths, and the other time step."""
+    done = []
+
+    def interrupted(*args, **kwargs):
+        if len(done) == after:
+            raise KeyboardInterrupt
+        done.append(ls.first_passage(*args, **kwargs))
+        return done[-1]
+    monkeypatch.setattr(study, "first_passage", interrupted)
+    sde = ls.langevin(FOUR, 0.1)
+    found = ls.mean_passage_time(sde, [-1.0, 0.0, 0.0, 0.0], ACROSS, relative_error=0.02, rng=1)
+    assert "stopped by Ctrl-C" in found.verdict or after == 3
+    assert found.n_paths == sum(ends.n_paths for ends in done if ends.dt == done[0].dt)
+    assert found.compare(exact(0.1)).agrees
+
+
+def test_an_interrupt_before_anything_is_known_is_one(monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+    monkeypatch.setattr(study, "first_passage", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        ls.mean_passage_time(ls.langevin(FOUR, 0.1), [-1.0, 0.0, 0.0, 0.0], ACROSS, rng=1)
+
+
+def test_a_target_out_of_reach_leaves_a_bound_from_what_was_seen(monkeypatch):
+    monkeypatch.setattr(study, "PILOT_STEPS", 2e6)
+    monkeypatch.setattr(study, "REPLICAS", 16)
+    monkeypatch.setattr(study, "RUNS", 2)
+    sde = ls.langevin(ls.Landscape("(x1**2 + x2**2 + x3**2 + x4**2)/2"), 0.02)
+    found = ls.mean_passage_time(sde, np.zeros(4), ls.HalfSpace([1.0, 0.0, 0.0, 0.0], 30.0), rng=1)
+    assert math.isinf(found.value) and found.low > 1000 and "died out" in found.verdict
+    assert "0 of 256 paths left" in found.because
 
 
 def test_an_impossible_target_is_told_at_once():
