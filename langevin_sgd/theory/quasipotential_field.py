@@ -39,8 +39,8 @@ class QuasipotentialField:
     gradient
         ∇U there, (n₁, n₂, 2): paths of least action follow f + C ∇U.  Also NaN at single nodes where paths from two sides meet.
     error
-        What halving the number of cells along each axis changes, (n₁, n₂): an upper bound of the error where the field is resolved,
-        where it is about seven times the error.
+        What halving the number of cells along each axis changes, (n₁, n₂): several times the error where the field is smooth, and about
+        the error at saddles.
     wall_level
         The lowest U on the outermost centres.  A state with more might be reached at less cost by a path that leaves the grid.
     """

@@ -67,13 +67,8 @@ class SweptGrid:
     def at(self, x: Array) -> tuple[Array, Array]:
         """Return U (n,) and ∇U (n, 2) at states (n, 2), by paths that arrive like those of nodes in the basin; NaN without such a node."""
         value, slope, holds = self.origin.known(x)
-        cell, field = cell_of(self.grid), self.field
-        states = (x - self.grid.bounds[:, 0]) / cell - 0.5
-        found, slopes = at_states(field, states, self.home)
-        lost = np.isnan(found) & ~holds
-        if lost.any():                                  # beside a saddle, where nodes behind it lead astray
-            within = field._replace(status=np.where(self.home, field.status, UNKNOWN))
-            found[lost], slopes[lost] = at_states(within, states[lost], self.home)
+        cell = cell_of(self.grid)
+        found, slopes = at_states(self.field, (x - self.grid.bounds[:, 0]) / cell - 0.5, self.home)
         return np.where(holds, value, found), np.where(holds[:, None], slope, slopes / cell)
 
     def known(self, x: Array) -> tuple[Array, Array, Bits]:

@@ -6,7 +6,7 @@ marching methods of S. F. Potter & M. K. Cameron, SIAM J. Sci. Comput. 43, A4121
 (2022).
 
 Nodes beside accepted ones are considered, with a provisional U along straight paths from accepted nodes around; this only orders them.
-The node with the least is accepted: its path of least action is followed backwards, with the ∇U of the nearest accepted node, to the first
+The node with the least is accepted: its path of least action is followed backwards, with the ∇U of the accepted nodes around, to the first
 edge between accepted nodes that it crosses, and U is the least over the paths through that edge.  A path may run beside the accepted
 nodes for as long as the rotation of the drift makes it, which a search among near edges would not find.  Where paths from two sides meet,
 ∇U jumps; paths only arrive there and never leave, so that what is between two nodes of different sides is not used by others.
@@ -45,7 +45,7 @@ UNKNOWN, CONSIDERED, ROUGH, ACCEPTED = 0, 1, 2, 3       # rough: accepted with a
 RADIUS = 12                     # cells, within which straight paths order the nodes
 REACH = 60.0                    # cells, for which a path is followed backwards
 STRIDE = 0.5                    # cells
-PARALLEL = 0.8                  # cosine of the angle between the directions at the two ends of an edge that is used, at least
+PARALLEL = 0.8                  # cosine of the angle between directions that are side by side, at least
 HOPS = 4                        # from edge to edge, to the foot of a path
 BEYOND = 1.5                    # times the lowest U on the wall, where a sweep ends: the order of nodes is provisional
 

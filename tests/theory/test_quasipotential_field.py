@@ -121,6 +121,8 @@ def test_maier_stein(entry):
     at_saddle = field.at([0.0, 0.0])
     assert at_saddle.value == pytest.approx(entry["value"], abs=2e-5)
     assert at_saddle.low <= entry["value"] + 1e-6 and at_saddle.high >= entry["value"] - 1e-6
+    few = ls.quasipotential_field(sde, START_MS, ls.Grid(BOX, 48)).at([0.0, 0.0])      # behind the saddle such cells are too large
+    assert abs(few.value - entry["value"]) < min(1e-4, few.high - few.low + 1e-6)        # at a saddle twice the error that is claimed
     point, lowest = field.lowest_on_boundary(ls.HalfSpace([1.0, 0.0], 0.0))
     assert np.allclose(point, [0.0, 0.0], atol=2e-3) and lowest.value == pytest.approx(entry["value"], abs=2e-5)
 
@@ -134,6 +136,9 @@ def test_field_and_paths_agree(beta):
         path = ls.quasipotential(sde, START_MS, x)
         assert field.at(x).value == pytest.approx(path.value, abs=2e-6)
         assert field.at(x).low - 1e-9 <= path.value <= field.at(x).high + 1e-9
+    on_axis = ls.quasipotential(sde, START_MS, [-0.5, 0.0]).value
+    for cells in (60, 80):
+        assert ls.quasipotential_field(sde, START_MS, ls.Grid(BOX, cells)).at([-0.5, 0.0]).value == pytest.approx(on_axis, abs=3e-6)
     path = ls.minimum_action_path(sde, START_MS, [0.0, 0.0])
     along = field.values_at(path.path)
     assert np.abs(along - path.work).max() < 2e-5
@@ -176,7 +181,7 @@ def test_neither_convention_nor_strength_matter():
 HUNDREDTHS = st.integers(-300, 300).map(lambda k: k / 100)
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(st.tuples(HUNDREDTHS, HUNDREDTHS), st.tuples(*[st.integers(30, 300).map(lambda k: k / 100)] * 2), st.booleans())
 def test_moving_stretching_and_exchanging_the_axes_changes_nothing(shift, stretch, exchange):
     """New coordinates X = s x + shift: cells keep their numbers, so that even the rounding nearly does."""
