@@ -97,7 +97,7 @@ def test_a_linear_system_that_is_not_normal(monkeypatch, turn):
 
 def test_the_error_falls_like_the_third_power_of_a_cell():
     sde, u = solved_backwards(BOWL, FLAT, turning(3))
-    grids = [ls.Grid([(-1.0, 1.1), (-1.0, 0.9)], n) for n in (32, 64, 128)]
+    grids = [ls.Grid([(-1.0, 1.1), (-1.0, 0.9)], n) for n in (40, 80, 160)]
     fields = [ls.quasipotential_field(sde, [0.0, 0.0], grid) for grid in grids]
     coarse, middle, fine = (deviations(field, u).mean() for field in fields)
     assert coarse / middle > 5.5 and middle / fine > 5.5            # 8 for the third order, 4 for the second
