@@ -68,7 +68,7 @@ class SweptGrid:
         """Return U (n,) and ∇U (n, 2) at states (n, 2), by paths that arrive like those of nodes in the basin; NaN without such a node."""
         value, slope, holds = self.origin.known(x)
         cell = cell_of(self.grid)
-        found, slopes = at_states(self.field, (x - self.grid.bounds[:, 0]) / cell - 0.5, self.home)
+        found, slopes = at_states(self.field, np.ascontiguousarray((x - self.grid.bounds[:, 0]) / cell - 0.5), self.home)
         return np.where(holds, value, found), np.where(holds[:, None], slope, slopes / cell)
 
     def known(self, x: Array) -> tuple[Array, Array, Bits]:
@@ -102,8 +102,9 @@ def swept(noise: WeakNoise, attractor: Array, grid: Grid, zoomed: int, zooms: in
         raise ValueError(f"{holds.sum()} cells of {grid!r} are so near the attractor {attractor.tolist()} that U is known to begin with; "
                          "give `grid` more cells.")
     inside = holds.reshape(grid.shape)
-    field = Field(plane, np.where(holds, u, np.inf).reshape(grid.shape), np.where(holds[:, None], p * cell, 0.0).reshape(*grid.shape, 2),
-                  np.where(inside, ACCEPTED, UNKNOWN))
+    start = (np.where(holds, u, np.inf).reshape(grid.shape), np.where(holds[:, None], p * cell, 0.0).reshape(*grid.shape, 2),
+             np.where(inside, ACCEPTED, UNKNOWN))
+    field = Field(plane, *map(np.ascontiguousarray, start))         # one layout, so that the sweep is compiled once
     label = homes(plane, np.where(inside, HOME, 0), sweep(field))
     return SweptGrid(grid, origin, field, label == HOME, *_limits(field.u, label))
 

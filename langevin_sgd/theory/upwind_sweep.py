@@ -166,8 +166,11 @@ def _settled(field: Field, i: int, j: int, n: int) -> Found:
 @compiled
 def followed(field: Field, x: Pair, guess: Pair) -> Found:
     """U and ∇U at a state, in cells, by the path that is followed backwards from it with a first guess of ∇U; False if it is lost."""
-    value, p, found = _followed(field, x, guess, False)
-    return (value, p, True) if found else _followed(field, x, guess, True)
+    value, p, found = math.inf, guess, False
+    for attempt in range(2):                            # a loop, which compiles what is in it once
+        if not found:
+            value, p, found = _followed(field, x, guess, attempt == 1)
+    return value, p, found
 
 
 @compiled
