@@ -165,7 +165,7 @@ def path_score(path: ActionPath) -> Callable[[Any], float]:
     >>> import langevin_sgd as ls
     >>> from langevin_sgd.studies.rare_event import path_score
     >>> path = ls.minimum_action_path(ls.systems.maier_stein(beta=2.0), [-1.0, 0.0], [0.0, 0.0])
-    >>> round(path_score(path)((-0.4, 0.3)), 2)
+    >>> round(float(path_score(path)((-0.4, 0.3))), 2)
     0.6
     """
     if path.path.ndim == 1:

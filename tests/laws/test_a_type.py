@@ -14,6 +14,7 @@ from tests.oracles import BY_ID
 pytestmark = pytest.mark.law
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [2, 3])
 def test_simulated_covariances_are_those_of_the_decomposition(n: int) -> None:
     """20 000 paths after 12 of the slowest relaxation times, every entry within 5 standard errors (false alarm below 1e-4 in all).

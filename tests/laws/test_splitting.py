@@ -93,6 +93,7 @@ def test_each_copy_has_a_bridge_of_its_own():
     assert abs(z_of_mean(rare.runs, 0.1 / 6)) < 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("score", [None, "x + y/2"], ids=["nearness", "one direction"])
 def test_rotation_in_the_plane(score):
     """From a circle of 0.6 to one of 2.2 before 0.5: circulation changes nothing, and the radius is an equation by itself.
@@ -113,6 +114,7 @@ def test_correlated_noise_in_the_plane():
     assert abs(z_of_log(rare.probability, ls.exact.splitting_probability(WELL, -0.7, BETWEEN).value, slack=0.015)) < 4
 
 
+@pytest.mark.slow
 def test_a_copy_goes_on_at_the_time_of_its_branch():
     """A drift that turns with the clock, against direct simulation of 100 000 paths; a clock that began anew would be seen."""
     sde, a, b = ls.SDE("2*cos(3*t)", C(0.25)), ls.Interval(high=-0.5), ls.Interval(low=1.0)

@@ -49,6 +49,7 @@ def test_the_method_is_found_and_said(name, sde, x0, domain, word):
     assert found.compare(exact(temperature)).agrees
 
 
+@pytest.mark.slow
 def test_a_rare_event_in_many_dimensions_is_split_by_the_linearised_saddle():
     found = ls.mean_passage_time(ls.langevin(FOUR, 0.02), [-1.0, 0.0, 0.0, 0.0], ACROSS, relative_error=0.2, rng=2, saddle=np.zeros(4))
     assert found.method.startswith("splitting") and "rare" in found.because and "linearised saddle" in found.verdict
@@ -103,6 +104,7 @@ def test_an_interrupt_before_anything_is_known_is_one(monkeypatch):
         ls.mean_passage_time(ls.langevin(FOUR, 0.1), [-1.0, 0.0, 0.0, 0.0], ACROSS, rng=1)
 
 
+@pytest.mark.slow
 def test_a_target_out_of_reach_leaves_a_bound_from_what_was_seen(monkeypatch):
     monkeypatch.setattr(study, "PILOT_STEPS", 2e6)
     monkeypatch.setattr(study, "REPLICAS", 16)
@@ -151,6 +153,7 @@ def test_the_score_at_a_saddle_is_the_left_eigenvector():
         saddle_score(ls.linear(-np.eye(2), np.eye(2)), np.zeros(2))
 
 
+@pytest.mark.slow
 def test_the_distance_along_a_path_of_least_action_is_a_score():
     """Off the axis, where Maier and Stein's path bends for β = 10; the generator is exact."""
     sde, domain = ls.systems.maier_stein(beta=10.0, strength=0.05), ls.HalfSpace([1.0, 0.0], 0.0)

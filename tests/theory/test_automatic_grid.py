@@ -37,6 +37,7 @@ def test_a_turning_flow_out_of_a_disk(radius, strength):
     assert found.relative_error < 2e-3
 
 
+@pytest.mark.slow
 def test_three_dimensions_are_coarser_and_say_so():
     sde = ls.langevin(ls.Landscape("x**4/4 - x**2/2 + y**2/2 + z**2"), 0.25)
     found = mean_passage_time_on_grid(sde, [-1.0, 0.0, 0.0], ls.HalfSpace([1.0, 0.0, 0.0], 0.0), relative_error=0.01)
@@ -73,6 +74,7 @@ def test_what_a_grid_cannot_serve_is_refused():
         mean_passage_time_on_grid(ls.systems.maier_stein(), [-1.0, 0.0], TO_SADDLE, relative_error=0.0)
 
 
+@pytest.mark.slow
 def test_a_domain_that_is_never_left_is_said_so():
     with pytest.raises(ValueError, match="no box was found that paths from"):
         mean_passage_time_on_grid(ls.linear(-np.eye(2), 0.1 * np.eye(2)), [0.0, 0.0], ls.HalfSpace([1.0, 0.0], 1e9))

@@ -144,6 +144,7 @@ def test_field_and_paths_agree(beta):
     assert np.abs(along - path.work).max() < 2e-5
 
 
+@pytest.mark.slow
 def test_above_the_saddle_paths_may_come_round_by_the_other_well():
     """There U is above the smooth potential that the equation was made from; the field knows, without being told."""
     sde, u = solved_backwards(VALLEY, FLAT, turning(HALF))
@@ -156,6 +157,7 @@ def test_above_the_saddle_paths_may_come_round_by_the_other_well():
     assert field.at(x).low <= path <= field.at(x).high
 
 
+@pytest.mark.slow
 def test_an_attractor_much_narrower_than_a_cell_is_looked_at_closer():
     """The series of beta = 10 holds in a disc of two cells here: smaller boxes go before, for the second grid of larger cells too."""
     sde = ls.systems.maier_stein(10.0)
@@ -183,6 +185,7 @@ HUNDREDTHS = st.integers(-300, 300).map(lambda k: k / 100)
 
 @settings(max_examples=3, deadline=None)
 @given(st.tuples(HUNDREDTHS, HUNDREDTHS), st.tuples(*[st.integers(30, 300).map(lambda k: k / 100)] * 2), st.booleans())
+@pytest.mark.slow
 def test_moving_stretching_and_exchanging_the_axes_changes_nothing(shift, stretch, exchange):
     """New coordinates X = s x + shift: cells keep their numbers, so that even the rounding nearly does."""
     sde, _ = solved_backwards(BOWL, TURNING, turning(1))
@@ -205,6 +208,7 @@ def test_moving_stretching_and_exchanging_the_axes_changes_nothing(shift, stretc
     assert np.allclose(found[both], plain[both], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_functions_and_expressions_give_the_same():
     def drift(x):
         return x[0] - x[0]**3 - 5 * x[0] * x[1]**2, -(1 + x[0]**2) * x[1]
