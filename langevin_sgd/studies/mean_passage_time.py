@@ -250,7 +250,8 @@ class _Task:
         why = f"stopped by {budget}" if stopped else "more paths or runs would be needed than this call makes"
         reached = f", {found.relative_error:.1g} was reached" if math.isfinite(found.relative_error) else ""
         text = f"a relative error of {self.relative_error:g} was asked for{reached}: {why}" if short else ""
-        return dataclasses.replace(found, verdict=_joined(found.verdict, text))
+        lost = f"{found.n_diverged} paths diverged, and who is left is no fair sample: reduce `dt`" if found.n_diverged else ""
+        return dataclasses.replace(found, verdict=_joined(lost, found.verdict, text))
 
     @property
     def _x0(self) -> Any:

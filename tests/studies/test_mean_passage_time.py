@@ -96,6 +96,12 @@ def test_an_interrupt_between_two_simulations_leaves_what_is_known(monkeypatch, 
     assert found.compare(exact(0.1)).agrees
 
 
+@pytest.mark.filterwarnings("ignore:.*paths diverged")
+def test_paths_that_blow_up_are_in_the_verdict():
+    found = ls.mean_passage_time(ls.langevin(QUARTIC, 0.05), -1.0, TO_SADDLE, "simulation", 0.1, rng=1, dt=5.0)
+    assert found.n_diverged > 0 and "diverged, and who is left is no fair sample: reduce `dt`" in found.verdict
+
+
 def test_an_interrupt_before_anything_is_known_is_one(monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
