@@ -23,15 +23,15 @@ from langevin_sgd.studies import flatness
 from langevin_sgd.studies.escape import Escape, EscapeReport, escape
 from langevin_sgd.studies.mean_passage_time import mean_passage_time
 from langevin_sgd.theory import exact
-from langevin_sgd.theory.action import minimum_action_path
-from langevin_sgd.theory.chain import Chain
-from langevin_sgd.theory.decomposition import decompose
-from langevin_sgd.theory.decomposition_given import compose
-from langevin_sgd.theory.fokker_planck import FokkerPlanck
-from langevin_sgd.theory.grid import Grid
-from langevin_sgd.theory.predict import predict
-from langevin_sgd.theory.quasipotential import quasipotential
-from langevin_sgd.theory.quasipotential_field import quasipotential_field
+from langevin_sgd.theory.chains.chain import Chain
+from langevin_sgd.theory.decompositions.decomposition import decompose
+from langevin_sgd.theory.decompositions.given import compose
+from langevin_sgd.theory.grids.fokker_planck import FokkerPlanck
+from langevin_sgd.theory.grids.grid import Grid
+from langevin_sgd.theory.predictions.predict import predict
+from langevin_sgd.theory.weak_noise.action import minimum_action_path
+from langevin_sgd.theory.weak_noise.quasipotential import quasipotential
+from langevin_sgd.theory.weak_noise.quasipotential_field import quasipotential_field
 
 __all__ = [
     "SDE", "Agreement", "Ball", "Box", "Chain", "CriticalPoint", "Escape", "EscapeReport", "Estimate", "EulerMaruyama", "ExactLinear",

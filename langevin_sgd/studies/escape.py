@@ -19,9 +19,9 @@ from langevin_sgd.simulation.schemes import EulerMaruyama, Milstein, Scheme
 from langevin_sgd.studies.passage import Passage
 from langevin_sgd.studies.report_text import escape_table
 from langevin_sgd.studies.time_scale import ACCURACY
-from langevin_sgd.theory.automatic_grid import mean_passage_time_on_grid
 from langevin_sgd.theory.exact import QuadratureError, mean_passage_time
-from langevin_sgd.theory.predict import predict
+from langevin_sgd.theory.grids.automatic_grid import mean_passage_time_on_grid
+from langevin_sgd.theory.predictions.predict import predict
 
 if TYPE_CHECKING:
     import xarray

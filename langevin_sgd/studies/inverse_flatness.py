@@ -26,8 +26,8 @@ from langevin_sgd.models.sde import SDE, sgd
 from langevin_sgd.simulation.trajectories import simulate
 from langevin_sgd.studies.flatness import VarianceFlatness, inverse_variance_flatness
 from langevin_sgd.studies.minibatch_iterates import iterates, samples_with_noise
-from langevin_sgd.theory.decomposition import decompose
-from langevin_sgd.theory.variance_flatness import VarianceLine, variance_line
+from langevin_sgd.theory.decompositions.decomposition import decompose
+from langevin_sgd.theory.sgd.variance_flatness import VarianceLine, variance_line
 
 CURVATURES = np.logspace(-1.3, 0.7, 10)
 FLOOR = 1.0             # the loss at the minimum

@@ -23,8 +23,8 @@ from langevin_sgd.simulation.splitting import splitting
 from langevin_sgd.studies.rare_event import RareEvent
 from langevin_sgd.studies.time_scale import steepness, time_step
 from langevin_sgd.theory import exact
-from langevin_sgd.theory.automatic_grid import mean_passage_time_on_grid
 from langevin_sgd.theory.exact import QuadratureError
+from langevin_sgd.theory.grids.automatic_grid import mean_passage_time_on_grid
 
 METHODS = ("auto", "quadrature", "generator", "simulation", "splitting")
 PILOT = 256                 # paths of the first look

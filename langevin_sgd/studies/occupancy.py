@@ -11,7 +11,7 @@ from langevin_sgd.models.arguments import Array
 from langevin_sgd.models.region import Interval
 from langevin_sgd.models.sde import SDE
 from langevin_sgd.theory.exact import mean_passage_time, stationary_density
-from langevin_sgd.theory.flatness_indicators import basin_odds
+from langevin_sgd.theory.sgd.flatness_indicators import basin_odds
 
 
 @dataclass(frozen=True, eq=False)

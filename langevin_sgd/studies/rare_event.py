@@ -14,9 +14,9 @@ from langevin_sgd.models.fields import SymbolicField
 from langevin_sgd.models.region import Interval, Region, Where
 from langevin_sgd.models.sde import SDE
 from langevin_sgd.studies.time_scale import jacobian, steepness
-from langevin_sgd.theory.action import ActionPath
-from langevin_sgd.theory.automatic_grid import grid_for_passage
-from langevin_sgd.theory.fokker_planck import FokkerPlanck
+from langevin_sgd.theory.grids.automatic_grid import grid_for_passage
+from langevin_sgd.theory.grids.fokker_planck import FokkerPlanck
+from langevin_sgd.theory.weak_noise.action import ActionPath
 
 SOURCE, AROUND = 1.0, 2.0       # the regions about the attractor, in standard deviations of its local law
 PATH_POINTS = 33        # of a path of least action, where it is a score

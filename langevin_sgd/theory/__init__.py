@@ -1,19 +1,24 @@
 """What mathematics says about an equation; here the closed forms, one function each, for plain numbers."""
-from langevin_sgd.theory.cramer import cramer_exponent
-from langevin_sgd.theory.discrete_variance import IterateCovariance, reshuffled_variance, sgd_covariance, sgd_variance
-from langevin_sgd.theory.eyring_kramers import bouchet_reygner_time, eyring_kramers_time, maier_stein_time
-from langevin_sgd.theory.flatness_indicators import basin_odds, excess_loss, pac_bayes_bound
-from langevin_sgd.theory.kesten import LinearStability, kesten_tail_exponent, linear_stability
-from langevin_sgd.theory.kramers import kramers_time, kramers_time_next_order, laplace_time
-from langevin_sgd.theory.levy import levy_exit_time
-from langevin_sgd.theory.minibatch_moments import StationaryMoments, minibatch_moments
-from langevin_sgd.theory.minibatch_noise import log_loss_time, mirrored_time, xie_time
-from langevin_sgd.theory.power_law import power_law_time, power_law_time_published, power_law_time_published_d
-from langevin_sgd.theory.quadratic_noise import PowerLawStationary, PowerLawStationaryInSpace, power_law_stationary, power_law_stationary_d
-from langevin_sgd.theory.regression import RegressionNoise, regression_covariance, regression_noise
-from langevin_sgd.theory.threshold import BARRIER_SHIFT, siegmund_nu, threshold_ratio
-from langevin_sgd.theory.underdamped import melnikov_meshkov_time, underdamped_kramers_time
-from langevin_sgd.theory.variance_flatness import VarianceLine, variance_line
+from langevin_sgd.theory.closed_forms.eyring_kramers import bouchet_reygner_time, eyring_kramers_time, maier_stein_time
+from langevin_sgd.theory.closed_forms.kramers import kramers_time, kramers_time_next_order, laplace_time
+from langevin_sgd.theory.closed_forms.levy import levy_exit_time
+from langevin_sgd.theory.closed_forms.minibatch_noise import log_loss_time, mirrored_time, xie_time
+from langevin_sgd.theory.closed_forms.power_law import power_law_time, power_law_time_published, power_law_time_published_d
+from langevin_sgd.theory.closed_forms.quadratic_noise import (
+    PowerLawStationary,
+    PowerLawStationaryInSpace,
+    power_law_stationary,
+    power_law_stationary_d,
+)
+from langevin_sgd.theory.closed_forms.underdamped import melnikov_meshkov_time, underdamped_kramers_time
+from langevin_sgd.theory.sgd.cramer import cramer_exponent
+from langevin_sgd.theory.sgd.discrete_variance import IterateCovariance, reshuffled_variance, sgd_covariance, sgd_variance
+from langevin_sgd.theory.sgd.flatness_indicators import basin_odds, excess_loss, pac_bayes_bound
+from langevin_sgd.theory.sgd.kesten import LinearStability, kesten_tail_exponent, linear_stability
+from langevin_sgd.theory.sgd.minibatch_moments import StationaryMoments, minibatch_moments
+from langevin_sgd.theory.sgd.regression import RegressionNoise, regression_covariance, regression_noise
+from langevin_sgd.theory.sgd.threshold import BARRIER_SHIFT, siegmund_nu, threshold_ratio
+from langevin_sgd.theory.sgd.variance_flatness import VarianceLine, variance_line
 
 __all__ = [
     "BARRIER_SHIFT", "IterateCovariance", "LinearStability", "PowerLawStationary", "PowerLawStationaryInSpace", "RegressionNoise",

@@ -11,14 +11,14 @@ from langevin_sgd.models.answers import Estimate
 from langevin_sgd.models.arguments import one_of, state, whole
 from langevin_sgd.models.region import Region
 from langevin_sgd.models.sde import SDE
-from langevin_sgd.theory.coefficients import check_exact
-from langevin_sgd.theory.convergence import QuadratureError, converged, exact_estimate
-from langevin_sgd.theory.ends import Fate, exit_names, exits_at
-from langevin_sgd.theory.escape_rate import escape_rate
-from langevin_sgd.theory.fates import looks_around, remarks, why_infinite
-from langevin_sgd.theory.passage import HIGH, LOW, Passage
-from langevin_sgd.theory.shares import Sides, shares_of_both, shares_of_probability, shares_of_time
-from langevin_sgd.theory.stationary import StationaryDensity, stationary_density
+from langevin_sgd.theory.line.coefficients import check_exact
+from langevin_sgd.theory.line.convergence import QuadratureError, converged, exact_estimate
+from langevin_sgd.theory.line.ends import Fate, exit_names, exits_at
+from langevin_sgd.theory.line.escape_rate import escape_rate
+from langevin_sgd.theory.line.fates import looks_around, remarks, why_infinite
+from langevin_sgd.theory.line.passage import HIGH, LOW, Passage
+from langevin_sgd.theory.line.shares import Sides, shares_of_both, shares_of_probability, shares_of_time
+from langevin_sgd.theory.line.stationary import StationaryDensity, stationary_density
 
 __all__ = ["QuadratureError", "StationaryDensity", "escape_rate", "mean_passage_time", "passage_time_moments", "splitting_probability",
            "stationary_density"]

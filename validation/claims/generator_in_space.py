@@ -13,8 +13,8 @@ import numpy as np
 from check import Check, main
 
 import langevin_sgd as ls
-from langevin_sgd.theory.certificate import certain_digits
-from langevin_sgd.theory.eliminated import planned
+from langevin_sgd.theory.grids.certificate import certain_digits
+from langevin_sgd.theory.grids.eliminated import planned
 
 CELLS = 60
 AT_ZERO = ls.HalfSpace([1.0, 0.0, 0.0], 0.0)

@@ -1,0 +1,1 @@
+"""Chains themselves, in one dimension: Euler–Maruyama's, and minibatch SGD's."""

@@ -1,0 +1,1 @@
+"""Closed forms of escape, one function each, for plain numbers."""

@@ -1,0 +1,1 @@
+"""Which part of a drift is a gradient, and which only circulates."""

@@ -1,0 +1,1 @@
+"""SGD as it is, in steps of finite size: spread, tails, stability, exponents of escape."""

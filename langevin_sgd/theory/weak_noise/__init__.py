@@ -1,0 +1,1 @@
+"""Paths of least action, and the quasi-potential."""
