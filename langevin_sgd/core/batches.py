@@ -12,8 +12,8 @@ from typing import Any
 
 from numba import carray, float64, int64, njit, types
 
-from langevin_sgd.core.dots import dot, moved, short_dot
-from langevin_sgd.core.lanes import CALLED_BY_ADDRESS, LANE, LANES, own_subroutines, stack_floats, wide_vectors
+from langevin_sgd.core.dots import add_multiple, add_short_multiple, dot, moved, prefetched, short_dot
+from langevin_sgd.core.lanes import CALLED_BY_ADDRESS, LANE, LANES, LINE, own_subroutines, stack_floats, wide_vectors
 from langevin_sgd.core.user_functions import lane_version
 
 Function = Callable[..., Any]
@@ -32,7 +32,10 @@ def batch(W, data, index, size, P, G):
     for j in range({d}):
         g[j] = 0.0
     for b in range(size):
-        sample = carray(moved(data, index[b] * {m}), ({m},))
+        ahead = moved(data, index[size + b] * {stride})
+        for line in range(0, {m}, LINE):
+            prefetched(moved(ahead, line))
+        sample = carray(moved(data, index[b] * {stride}), ({m},))
         one(w, sample, p, g)
 """
 
@@ -48,7 +51,7 @@ def batch(W, data, index, size, P, G):
         for i in range(LANES):
             w, g = carray(stack_floats({d}), ({d},)), carray(stack_floats({d}), ({d},))
             {load}
-            sample = carray(moved(data, index[b * LANES + i] * {m}), ({m},))
+            sample = carray(moved(data, index[b * LANES + i] * {stride}), ({m},))
             one(w, sample, p, g)
             {store}
     for i in range({total}):
@@ -78,17 +81,19 @@ def curvature(W, S, P, V, O):
 
 
 @functools.lru_cache(maxsize=256)
-def compile_batch(function: Function, d: int, columns: int, n_parameters: int, *, lanes: bool) -> Any:
+def compile_batch(function: Function, d: int, columns: int, n_parameters: int, *, lanes: bool, stride: int | None = None) -> Any:
     """Return the compiled gradient of a batch, for one path or for a block of lanes.
 
-    The weights of lane i are W[k * LANES + i], and likewise the gradient; its samples are indices[b * LANES + i].
+    The weights of lane i are W[k * LANES + i], and likewise the gradient; its samples are indices[b * LANES + i].  A row of the data has
+    `stride` numbers, of which the sample is the first `columns`; all of them if None.
     """
     load = "; ".join(f"w[{k}] = W[{k * LANES} + i]; g[{k}] = 0.0" for k in range(d))
     store = "; ".join(f"sums[{k * LANES} + i] += g[{k}]" for k in range(d))
-    text = (MANY_PATHS if lanes else ONE_PATH).format(d=d, m=columns, n=n_parameters, total=d * LANES, load=load, store=store)
-    one = njit(**LANE)(lane_version(function, {id(dot.py_func): short_dot} if lanes else {}))
+    text = (MANY_PATHS if lanes else ONE_PATH).format(d=d, m=columns, n=n_parameters, total=d * LANES, load=load,
+                                                       store=store, stride=stride or columns)
+    one = njit(**LANE)(lane_version(function, {id(dot.py_func): short_dot, id(add_multiple.py_func): add_short_multiple} if lanes else {}))
     scope: dict[str, Any] = {"one": one, "carray": carray, "moved": moved, "stack_floats": stack_floats, "wide_vectors": wide_vectors,
-                             "LANES": LANES}
+                             "LANES": LANES, "LINE": LINE, "prefetched": prefetched}
     exec(text, scope)
     with own_subroutines():
         return njit(BATCH.signature, **CALLED_BY_ADDRESS)(scope["batch"])

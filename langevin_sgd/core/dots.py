@@ -1,4 +1,4 @@
-"""Inner products whose bits do not depend on the width of the machine's vectors."""
+"""Inner products, and sums of multiples, whose bits do not depend on the width of the machine's vectors."""
 from __future__ import annotations
 
 from typing import Any
@@ -82,6 +82,50 @@ def _dot(typingctx: Any, a: Any, b: Any, count: Any) -> Any:    # noqa: ARG001, 
     return float64(types.CPointer(float64), types.CPointer(float64), int64), codegen
 
 
+@intrinsic
+def _add_multiple(typingctx: Any, total: Any, factor: Any, a: Any, count: Any) -> Any:      # noqa: ARG001, the signature is Numba's
+    """Add factor × a_j to total_j, a bundle at a time: of a loop the compiler can't tell that the two do not overlap."""
+    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:        # noqa: ARG001
+        to, scale, source, n = values
+        word, bundle = ir.IntType(64), ir.VectorType(ir.DoubleType(), WIDTH)
+        scales = ir.Constant(bundle, ir.Undefined)
+        for k in range(WIDTH):
+            scales = builder.insert_element(scales, scale, ir.Constant(ir.IntType(32), k))
+        bundles = builder.sub(n, builder.srem(n, ir.Constant(word, WIDTH)))
+
+        def at(pointer: Any, j: Any, kind: Any) -> Any:
+            return builder.bitcast(builder.gep(pointer, [j]), kind.as_pointer())
+
+        def add(j: Any, kind: Any, by: Any) -> None:
+            old, new = (builder.load(at(pointer, j, kind), align=8) for pointer in (to, source))
+            builder.store(builder.fadd(builder.fmul(by, new, flags=FLAGS), old, flags=FLAGS), at(to, j, kind), align=8)
+
+        with cgutils.for_range_slice(builder, ir.Constant(word, 0), bundles, ir.Constant(word, WIDTH), word) as (j, _):
+            add(j, bundle, scales)
+        with cgutils.for_range_slice(builder, bundles, n, ir.Constant(word, 1), word) as (j, _):
+            add(j, ir.DoubleType(), scale)
+        return context.get_dummy_value()
+    return types.none(types.CPointer(float64), float64, types.CPointer(float64), int64), codegen
+
+
+@njit(**LANE)
+def add_multiple(total: Any, factor: float, a: Any) -> None:
+    """Add factor × a_j to total_j, for contiguous arrays of floats, of the length of the first; for your own ``@njit`` code as well.
+
+    Examples
+    --------
+    >>> import numba, numpy as np
+    >>> from langevin_sgd.core.dots import add_multiple
+    >>> @numba.njit
+    ... def moved(a, b):
+    ...     add_multiple(a, 0.5, b)
+    ...     return a
+    >>> moved(np.array([3.0, 4.0]), np.array([2.0, -2.0]))
+    array([4., 3.])
+    """
+    _add_multiple(address_of(total), factor, address_of(a), len(total))
+
+
 @njit(**LANE)
 def dot(a: Any, b: Any) -> float:
     """Return Σ a_j b_j of two contiguous arrays of floats, of the length of the second; for your own ``@njit`` code as well.
@@ -105,3 +149,9 @@ def short_dot(a: Any, b: Any) -> float:
     for j in range(len(b)):
         total += a[j] * b[j]
     return total
+
+
+def add_short_multiple(total: Any, factor: float, a: Any) -> None:
+    """Do the same for few numbers inside a lane loop."""
+    for j in range(len(total)):
+        total[j] += factor * a[j]

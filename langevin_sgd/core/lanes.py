@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba import float64, int64, types, uint64
 from numba.core import cgutils
@@ -16,6 +17,7 @@ from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
+LINE = 8        # floats in a line of the cache: vectors that cross lines take twice as long
 LANES = 64      # eight AVX-512 registers for each variable: 16 lanes leave latency exposed, 256 spill the first-level cache
 
 # Everything inlined, no exceptions, multiply-adds may fuse.  Never `reassoc` (bits must not depend on the vector width), and never
@@ -61,6 +63,13 @@ def _stack_memory(element: Any) -> Any:
 
 
 stack_floats, stack_ints, stack_words = _stack_memory(float64), _stack_memory(int64), _stack_memory(uint64)
+
+
+def aligned_floats(count: int) -> np.ndarray:
+    """Return so many floats, each zero, the first at the start of a line of the cache; can be compiled as well."""
+    raw = np.zeros(count + LINE)
+    start = -raw.ctypes.data // 8 % LINE
+    return raw[start:start + count]
 
 
 @intrinsic

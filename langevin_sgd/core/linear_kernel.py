@@ -16,11 +16,10 @@ from numba import carray, int64, njit, types, uint64
 
 from langevin_sgd.core.blocks import padded, times_lanes
 from langevin_sgd.core.kernels import BYTES, COMPLETED, CUBE, DIVERGED, INTS, SOURCES, STOPPED, all_finite, finite
-from langevin_sgd.core.lanes import CALLED_FROM_PYTHON, LANE, LANES, address_of, stack_words, wide_vectors
+from langevin_sgd.core.lanes import CALLED_FROM_PYTHON, LANE, LANES, address_of, aligned_floats, stack_words, wide_vectors
 from langevin_sgd.core.steps import MATRIX, VECTOR
 from langevin_sgd.core.streams import lane_normals, start_lane
 
-ALIGNED = 64            # bytes: vectors that cross the lines of the cache take twice as long
 CHECKED = 128           # steps between looks at which paths have diverged
 MINE = [Path(__file__).with_name(f"{name}.py") for name in ("kernels", "blocks")]
 VERSION = hashlib.sha256(b"".join([SOURCES.encode(), *(file.read_bytes() for file in MINE)])).hexdigest()
@@ -29,9 +28,7 @@ VERSION = hashlib.sha256(b"".join([SOURCES.encode(), *(file.read_bytes() for fil
 def memory(d: int) -> np.ndarray:
     """Return what a run needs for d components: states, normals, the states a step later, and their normals, each padded to blocks."""
     rows = 4 * padded(d)
-    raw = np.zeros(rows * LANES + ALIGNED // 8)
-    start = -raw.ctypes.data % ALIGNED // 8
-    return raw[start:start + rows * LANES].reshape(rows, LANES)
+    return aligned_floats(rows * LANES).reshape(rows, LANES)
 
 
 @njit(**LANE)

@@ -19,13 +19,14 @@ import numpy as np
 from numba import carray, int64, njit, types, uint64
 
 from langevin_sgd.core.batches import BATCH
-from langevin_sgd.core.dots import moved, prefetched
 from langevin_sgd.core.kernels import BYTES, COMPLETED, CUBE, DIVERGED, EXITED, INTS, STOPPED
 from langevin_sgd.core.lanes import (
     CALLED_FROM_PYTHON,
     LANE,
     LANES,
+    LINE,
     address_of,
+    aligned_floats,
     float_of,
     stack_floats,
     stack_ints,
@@ -37,10 +38,11 @@ from langevin_sgd.core.steps import MATRIX, VECTOR
 from langevin_sgd.core.streams import lane_words, next_word, start_lane, stream
 
 LARGEST_IN_LANES = 4            # weights of a path in a lane
-LINE = 8                        # numbers in a line of the cache
 POLL = 256                      # steps between looks at the stop word
 NEVER = 2**62
 U = np.uint64
+
+aligned = njit(aligned_floats)
 
 # What the arrays of whole numbers and of floats of a run hold, in this order.
 N_STEPS, N_SAMPLES, BATCH_SIZE, SAMPLING, DIM, BOUNDED, AVERAGED, AVERAGE_FROM, AVERAGE_EVERY, N_SETTINGS = range(10)
@@ -109,8 +111,10 @@ def path_kernel() -> Any:
         wide_vectors()
         n_steps, n, size, d = settings[N_STEPS], settings[N_SAMPLES], settings[BATCH_SIZE], settings[DIM]
         sampling, bounded, averaged = settings[SAMPLING], settings[BOUNDED] != 0, settings[AVERAGED] != 0
-        mu, decay, share, columns = numbers[MOMENTUM], numbers[WEIGHT_DECAY], 1.0 / size, data.shape[1]
-        w, m, g, v = np.empty(d), np.empty(d), np.empty(d), np.empty(d)
+        mu, decay, share = numbers[MOMENTUM], numbers[WEIGHT_DECAY], 1.0 / size
+        room = (d + LINE - 1) // LINE * LINE
+        own = aligned(4 * room)
+        w, m, g, v = own[:d], own[room:room + d], own[2 * room:2 * room + d], own[3 * room:3 * room + d]
         index, order = np.empty(2 * size, np.int64), np.empty(n if sampling != IID else 0, np.int32)
         inside = carray(stack_floats(1), (1,))
         w_at, g_at, data_at, p_at, index_at, level_p_at, inside_at = (
@@ -126,18 +130,13 @@ def path_kernel() -> Any:
                 for j in range(d):
                     out[q, saved, j] = w[j]
                 saved += 1
-            turn = 0
-            state, place = drawn(state, index, 0, size, order, place, n, sampling)
+            state, place = drawn(state, index, size, size, order, place, n, sampling)
             while done < n_steps:
-                # The samples of the next step are drawn and fetched now, so that they are near when they are needed.
-                now = turn * size
-                turn = 1 - turn
-                state, place = drawn(state, index, turn * size, size, order, place, n, sampling)
-                for b in range(turn * size, turn * size + size):
-                    row = moved(data_at, index[b] * columns)
-                    for line in range(0, columns, LINE):
-                        prefetched(moved(row, line))
-                batch(w_at, data_at, moved(index_at, now), size, p_at, g_at)
+                # The samples of the next step are drawn now: `batch` fetches their rows, so that they are near when they are needed.
+                for b in range(size):
+                    index[b] = index[size + b]
+                state, place = drawn(state, index, size, size, order, place, n, sampling)
+                batch(w_at, data_at, index_at, size, p_at, g_at)
                 rate = rates[done if len(rates) > 1 else 0]
                 if mu == 0.0:
                     for j in range(d):

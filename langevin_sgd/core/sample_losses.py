@@ -12,7 +12,7 @@ from typing import Any
 
 from numba import njit
 
-from langevin_sgd.core.dots import dot
+from langevin_sgd.core.dots import add_multiple, dot
 from langevin_sgd.core.lanes import LANE
 
 
@@ -21,16 +21,14 @@ def linear(w: Any, sample: Any, p: Any, gradient: Any) -> float:
     d = len(w)
     r = dot(sample, w) - sample[d]
     slope = 2 * p[0] * r
-    for j in range(d):
-        gradient[j] += slope * sample[j]
+    add_multiple(gradient, slope, sample)
     return p[0] * r * r
 
 
-def linear_curvature(w: Any, sample: Any, p: Any, v: Any, out: Any) -> None:
+def linear_curvature(w: Any, sample: Any, p: Any, v: Any, out: Any) -> None:        # noqa: ARG001, one signature for all
     """2 c x xᵀ."""
     slope = 2 * p[0] * dot(sample, v)
-    for j in range(len(w)):
-        out[j] += slope * sample[j]
+    add_multiple(out, slope, sample)
 
 
 def ridge(w: Any, sample: Any, p: Any, gradient: Any) -> float:
@@ -38,16 +36,16 @@ def ridge(w: Any, sample: Any, p: Any, gradient: Any) -> float:
     d = len(w)
     r, decay = dot(sample, w) - sample[d], p[1]
     slope = 2 * p[0] * r
-    for j in range(d):
-        gradient[j] += slope * sample[j] + decay * w[j]
+    add_multiple(gradient, slope, sample)
+    add_multiple(gradient, decay, w)
     return p[0] * r * r + 0.5 * decay * dot(w, w)
 
 
-def ridge_curvature(w: Any, sample: Any, p: Any, v: Any, out: Any) -> None:
+def ridge_curvature(w: Any, sample: Any, p: Any, v: Any, out: Any) -> None:         # noqa: ARG001
     """2 c x xᵀ + λ."""
     slope, decay = 2 * p[0] * dot(sample, v), p[1]
-    for j in range(len(w)):
-        out[j] += slope * sample[j] + decay * v[j]
+    add_multiple(out, slope, sample)
+    add_multiple(out, decay, v)
 
 
 def logistic(w: Any, sample: Any, p: Any, gradient: Any) -> float:
@@ -57,8 +55,8 @@ def logistic(w: Any, sample: Any, p: Any, gradient: Any) -> float:
     small = math.exp(-abs(margin))                          # never overflows
     against = small / (1 + small) if margin > 0 else 1 / (1 + small)
     slope, decay = -p[0] * against * sample[d], p[1]
-    for j in range(d):
-        gradient[j] += slope * sample[j] + decay * w[j]
+    add_multiple(gradient, slope, sample)
+    add_multiple(gradient, decay, w)
     return p[0] * (math.log(1 + small) + max(-margin, 0.0)) + 0.5 * decay * dot(w, w)
 
 
@@ -66,8 +64,8 @@ def logistic_curvature(w: Any, sample: Any, p: Any, v: Any, out: Any) -> None:
     """c s (1 − s) x xᵀ + λ, with s = 1 / (1 + exp(−x·w))."""
     small = math.exp(-abs(dot(sample, w)))
     slope, decay = p[0] * small / (1 + small)**2 * dot(sample, v), p[1]
-    for j in range(len(w)):
-        out[j] += slope * sample[j] + decay * v[j]
+    add_multiple(out, slope, sample)
+    add_multiple(out, decay, v)
 
 
 def phase_retrieval(w: Any, sample: Any, p: Any, gradient: Any) -> float:
@@ -76,8 +74,7 @@ def phase_retrieval(w: Any, sample: Any, p: Any, gradient: Any) -> float:
     z = dot(sample, w)
     r = z * z - sample[d]
     slope = 4 * p[0] * r * z
-    for j in range(d):
-        gradient[j] += slope * sample[j]
+    add_multiple(gradient, slope, sample)
     return p[0] * r * r
 
 
@@ -86,8 +83,7 @@ def phase_retrieval_curvature(w: Any, sample: Any, p: Any, v: Any, out: Any) -> 
     d = len(w)
     z = dot(sample, w)
     slope = 4 * p[0] * (3 * z * z - sample[d]) * dot(sample, v)
-    for j in range(d):
-        out[j] += slope * sample[j]
+    add_multiple(out, slope, sample)
 
 
 def factorisation(w: Any, sample: Any, p: Any, gradient: Any) -> float:

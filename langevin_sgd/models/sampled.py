@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from langevin_sgd.core.batches import adding, compile_curvature, compile_sample
+from langevin_sgd.core.lanes import LINE, aligned_floats
 from langevin_sgd.models.arguments import Array, finite, numbers, points, state, whole
 from langevin_sgd.models.expressions import variable_names
 from langevin_sgd.models.fields import retold
@@ -137,6 +138,14 @@ class SampledLoss:
         """Names of the weights: x, y, z, or x1 ... xd."""
         return variable_names([], None, (), self.dim)
 
+    @functools.cached_property
+    def rows(self) -> Array:
+        """The data with each row at the start of a line of the cache: rows of many numbers are then read without crossing lines."""
+        columns = -(-self.data.shape[1] // LINE) * LINE
+        rows = aligned_floats(self.n_samples * columns).reshape(self.n_samples, columns)
+        rows[:, :self.data.shape[1]] = self.data
+        return rows
+
     def take(self, samples: ArrayLike) -> SampledLoss:
         """Return the loss on some of the samples, given by their numbers; a number may occur more than once.
 
@@ -254,7 +263,7 @@ class SampledLoss:
         return compile_sample(self.adding_function, self.dim, self.data.shape[1], len(self.p))
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name not in ("landscape", "variables")}
+        return {name: value for name, value in self.__dict__.items() if name not in ("landscape", "rows", "variables")}
 
     def _averages(self, w: ArrayLike) -> tuple[Array, Array]:
         from langevin_sgd.core.evaluation import averages

@@ -176,7 +176,8 @@ class Run:
         """Run the paths first_path ... first_path + n_paths - 1."""
         made, loss = self.iteration, self.iteration.loss
         d, in_lanes = loss.dim, loss.dim <= kernels.LARGEST_IN_LANES
-        batch = compile_batch(loss.adding_function, d, loss.data.shape[1], len(loss.p), lanes=in_lanes)
+        rows = loss.data if in_lanes else loss.rows
+        batch = compile_batch(loss.adding_function, d, loss.data.shape[1], len(loss.p), lanes=in_lanes, stride=rows.shape[1])
         names, values = _parameters(self.walls)
         scalar = tuple(tuple(face.level.scalar(names) for face in wall) for wall in self.walls)
         level = compile_level(scalar, d, len(names), lanes=in_lanes)
@@ -190,7 +191,7 @@ class Run:
         low, high = self.key.words
 
         def chunk(first: int, last_path: int, control: NDArray[np.int64], slot: int) -> None:
-            kernel(start, first, last_path, first_path, low, high, settings, real, made.rates, batch, loss.data, loss.p, level, values,
+            kernel(start, first, last_path, first_path, low, high, settings, real, made.rates, batch, rows, loss.p, level, values,
                    self.save, x, first_moment, last, second_moment, averaged, status, steps, control, slot)
 
         if not in_lanes and chunks is None:

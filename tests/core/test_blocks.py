@@ -12,7 +12,7 @@ from numba import njit
 
 from langevin_sgd.core.blocks import SIDE, blocks_of, padded, times_lanes
 from langevin_sgd.core.lanes import CALLED_FROM_PYTHON, LANES, address_of
-from langevin_sgd.core.linear_kernel import ALIGNED, memory
+from langevin_sgd.core.linear_kernel import memory
 
 
 @njit(**CALLED_FROM_PYTHON)
@@ -80,7 +80,7 @@ def test_components_are_padded_to_whole_blocks(d, rows):
     assert padded(d) == rows
     S = memory(d)
     assert S.shape == (4 * rows, LANES)
-    assert S.ctypes.data % ALIGNED == 0
+    assert S.ctypes.data % (8 * LINE) == 0
     assert not S.any()
 
 

@@ -1,11 +1,11 @@
-"""Inner products against NumPy, at lengths that fill bundles and at those that do not."""
+"""Inner products and sums of multiples against NumPy, at lengths that fill bundles and at those that do not."""
 from __future__ import annotations
 
 import numpy as np
 import pytest
 from numba import njit
 
-from langevin_sgd.core.dots import dot, short_dot
+from langevin_sgd.core.dots import add_multiple, add_short_multiple, dot, short_dot
 
 
 @njit
@@ -41,3 +41,22 @@ def test_the_order_of_summation_is_the_one_that_is_written_down() -> None:
     for value in a[72:]:
         expected += value
     assert of_arrays(a, np.ones(77)) == expected
+
+
+@njit
+def after(total, factor, a):
+    add_multiple(total, factor, a)
+    return total
+
+
+@pytest.mark.parametrize("length", [1, 7, 8, 9, 33, 100])
+def test_a_multiple_is_added_to_every_entry_and_to_no_other(length: int) -> None:
+    room, a = np.random.default_rng(length).normal(size=(2, length + 9))
+    whole, by_short = room.copy(), room.copy()
+    after(whole[1:length + 1], -0.7, a[:length])
+    add_short_multiple(by_short[1:length + 1], -0.7, a[:length])
+    expected = room.copy()
+    expected[1:length + 1] += -0.7 * a[:length]
+    assert whole == pytest.approx(expected, rel=1e-15, abs=1e-15)
+    assert by_short == pytest.approx(expected, rel=1e-15, abs=1e-15)
+    assert np.array_equal(whole[[0, *range(length + 1, length + 9)]], room[[0, *range(length + 1, length + 9)]])

@@ -5,38 +5,42 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from limit import compiled_sgd
 from numba import njit
 from race import Contestant
 
 import langevin_sgd as ls
 from langevin_sgd.core.batches import compile_batch
 from langevin_sgd.core.dots import moved
-from langevin_sgd.core.lanes import LANES, address_of
+from langevin_sgd.core.lanes import LANES, address_of, aligned_floats
 
 REGRESSION = {"samples": 10_000, "weights": 100, "batch": 10, "steps": 5_000, "runs": 8}
 
 
 @njit
 def alone(batch: Any, w: Any, data: Any, indices: Any, size: int, p: Any, g: Any) -> None:
-    """Gradients of batches whose samples are drawn already, one after the other."""
-    for k in range(0, len(indices), size):
+    """Gradients of batches whose samples are drawn already, one after the other; the last batch is only fetched."""
+    for k in range(0, len(indices) - size, size):
         batch(address_of(w), address_of(data), moved(address_of(indices), k), size, address_of(p), address_of(g))
 
 
 def regression() -> dict[str, Contestant]:
-    """Linear regression with a hundred weights: SGD, its gradients alone, and NumPy; nanoseconds per iteration of a run."""
+    """Linear regression with a hundred weights: SGD, hand-written C, its gradients alone, and NumPy; nanoseconds per iteration of a run."""
     n, d, size, steps, runs = (REGRESSION[k] for k in ("samples", "weights", "batch", "steps", "runs"))
     x, y = ls.losses.generate(n, np.ones(d), label_noise=1.0, rng=1)
     loss = ls.losses.linear_regression(x, y)
-    batch = compile_batch(loss.adding_function, d, d + 1, len(loss.p), lanes=False)
-    indices, w, g = np.random.default_rng(2).integers(0, n, steps * size), np.zeros(d), np.zeros(d)
-    near = np.arange(steps * size) % size
-    return {"SGD": Contestant(lambda: ls.run_sgd(loss, w, learning_rate=0.005, batch_size=size, n_steps=steps, n_paths=runs,
+    batch = compile_batch(loss.adding_function, d, d + 1, len(loss.p), lanes=False, stride=loss.rows.shape[1])
+    indices, w, g = np.random.default_rng(2).integers(0, n, (steps + 1) * size), aligned_floats(d), aligned_floats(d)
+    near = np.arange((steps + 1) * size) % size
+    found = {"SGD": Contestant(lambda: ls.run_sgd(loss, w, learning_rate=0.005, batch_size=size, n_steps=steps, n_paths=runs,
                                                  t_eval=[0.005 * steps], rng=3, threads=1, progress=False), steps * runs),
-            "gradients": Contestant(lambda: alone(batch, w, loss.data, indices, size, loss.p, g), steps),
-            "gradients, near": Contestant(lambda: alone(batch, w, loss.data, near, size, loss.p, g), steps),
-            "NumPy": Contestant(numpy_ensemble(x, y, size, 64, 100), 64 * 100), "NumPy, one run": Contestant(
-                numpy_ensemble(x, y, size, 1, 2000), 2000)}
+             "gradients": Contestant(lambda: alone(batch, w, loss.rows, indices, size, loss.p, g), steps),
+             "gradients, near": Contestant(lambda: alone(batch, w, loss.rows, near, size, loss.p, g), steps),
+             "NumPy": Contestant(numpy_ensemble(x, y, size, 64, 100), 64 * 100),
+             "NumPy, a thousand runs": Contestant(numpy_ensemble(x, y, size, 1000, 10), 10_000),
+             "NumPy, one run": Contestant(numpy_ensemble(x, y, size, 1, 2000), 2000)}
+    by_hand = compiled_sgd(loss.rows, size, steps, 0.005)
+    return found | ({"C": Contestant(by_hand, steps)} if by_hand else {})
 
 
 def one_weight() -> dict[str, Contestant]:
