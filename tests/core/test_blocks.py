@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numba import njit
 
 from langevin_sgd.core.blocks import SIDE, blocks_of, padded, times_lanes
-from langevin_sgd.core.lanes import CALLED_FROM_PYTHON, LANES, address_of
+from langevin_sgd.core.lanes import CALLED_FROM_PYTHON, LANES, LINE, address_of
 from langevin_sgd.core.linear_kernel import memory
 
 
