@@ -2,6 +2,7 @@
 from langevin_sgd import plots, theory
 from langevin_sgd.models import landscapes, losses, noise, systems
 from langevin_sgd.models.answers import Agreement, Estimate, Prediction
+from langevin_sgd.models.injection import Injection
 from langevin_sgd.models.key import Key
 from langevin_sgd.models.landscape import CriticalPoint, Landscape
 from langevin_sgd.models.region import Ball, Box, HalfSpace, Interval, Region, Sublevel, Where
@@ -35,9 +36,9 @@ from langevin_sgd.theory.weak_noise.quasipotential_field import quasipotential_f
 
 __all__ = [
     "SDE", "Agreement", "Ball", "Box", "Chain", "CriticalPoint", "Escape", "EscapeReport", "Estimate", "EulerMaruyama", "ExactLinear",
-    "FirstPassage", "FokkerPlanck", "Grid", "HalfSpace", "Interval", "Key", "Landscape", "Milstein", "Prediction", "QuasiStationary",
-    "Region", "SGDRuns", "SampledLoss", "Splitting", "Status", "Sublevel", "Trajectories", "WeightedEnsemble", "Where", "compose",
-    "decompose", "escape", "exact", "first_passage", "flatness", "landscapes", "langevin", "linear", "losses", "mean_passage_time",
-    "minimum_action_path", "noise", "plots", "predict", "quasipotential", "quasipotential_field", "run_sgd", "sgd", "simulate", "splitting",
-    "systems", "theory", "weighted_ensemble",
+    "FirstPassage", "FokkerPlanck", "Grid", "HalfSpace", "Injection", "Interval", "Key", "Landscape", "Milstein", "Prediction",
+    "QuasiStationary", "Region", "SGDRuns", "SampledLoss", "Splitting", "Status", "Sublevel", "Trajectories", "WeightedEnsemble", "Where",
+    "compose", "decompose", "escape", "exact", "first_passage", "flatness", "landscapes", "langevin", "linear", "losses",
+    "mean_passage_time", "minimum_action_path", "noise", "plots", "predict", "quasipotential", "quasipotential_field", "run_sgd", "sgd",
+    "simulate", "splitting", "systems", "theory", "weighted_ensemble",
 ]
