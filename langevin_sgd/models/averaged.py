@@ -82,8 +82,12 @@ def divergence(x):
             v[j] = 1.0
             along(w, data[k], p, v, h_mean[j])
             v[j] = 0.0
+    g, h = zeros({d}), zeros(({d}, {d}))
     for k in range({n}):
-        g, h = -g_mean / {n}, -h_mean / {n}
+        for i in range({d}):
+            g[i] = -g_mean[i] / {n}
+            for j in range({d}):
+                h[i, j] = -h_mean[i, j] / {n}
         one(w, data[k], p, g)
         for j in range({d}):
             v[j] = 1.0
