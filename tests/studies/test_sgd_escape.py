@@ -1,4 +1,4 @@
-"""Escape of SGD itself, next to everything that stands in its place: against the table of `theory` 4.6, whose numbers came from elsewhere."""
+"""Escape of SGD itself, beside all that stands in its place: against the table of `theory` 4.6, whose numbers came from elsewhere."""
 from __future__ import annotations
 
 import math
