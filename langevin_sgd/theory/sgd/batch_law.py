@@ -102,6 +102,8 @@ def batch_law(curvatures: Array, batch_size: int, sampling: str) -> BatchLaw | N
     n = len(curvatures)
     if len(values) == 1 or batch_size == 1:
         return BatchLaw((Values(values, counts / n),), len(values))
+    if sampling == "without" and batch_size == n:
+        return BatchLaw((Values(np.array([curvatures.mean()]), np.ones(1)),), 1)
     if sampling == "without":
         return _counted_without(curvatures, batch_size) if math.comb(n, min(batch_size, n - batch_size)) <= COUNTED else None
     count = math.comb(len(values) + batch_size - 1, batch_size)

@@ -20,7 +20,8 @@ RUNS = 32
 FIRST_STEPS = 64
 PRECISE = 0.01                  # standard error, relative to the exponent, that is small enough
 TOLD = 5.0                      # standard errors from zero that tell the sign
-PRODUCTS = {"value": 2_000_000_000, "sign": 300_000_000}        # multiplications that are spent on either
+WORK = {"value": 600_000_000, "sign": 150_000_000}      # multiplications that are spent on either; to draw a sample, and to end a step,
+DRAW, STEP = 8, 24                                      # take as long as so many
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ class RandomProduct:
         start_products(*map(np.uint64, self.key.words), states)
         without = self.sampling == "without"
         order = np.tile(np.arange(s.n_samples), (RUNS, 1)) if without else np.empty((RUNS, 0), np.int64)
-        cost = RUNS * self.batch_size * k * (k if len(s.matrices) else 2)
+        cost = RUNS * (self.batch_size * (DRAW + k * (k if len(s.matrices) else 2)) + STEP)
         steps, spent = FIRST_STEPS, 0
         while True:
             stretch(s.matrices, s.rows, s.signs, s.constant, rate, self.momentum, self.batch_size, without, steps, vectors, pulls, states,
@@ -107,6 +108,6 @@ class RandomProduct:
             value, error = float(grown.mean()) / steps, float(grown.std(ddof=1)) / math.sqrt(RUNS) / steps
             spent += cost * steps
             enough = abs(value) > TOLD * error if wanted == "sign" else error <= PRECISE * abs(value)
-            if spent > FIRST_STEPS * cost and (enough or 3 * spent > PRODUCTS[wanted]):
+            if spent > FIRST_STEPS * cost and (enough or 3 * spent > WORK[wanted]):
                 return Exponent(value, error, f"{RUNS} products of {steps} random steps")
             steps = spent // cost

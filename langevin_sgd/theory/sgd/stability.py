@@ -69,8 +69,9 @@ class MomentStability:
         if not self.in_mean:
             return f"unstable in the mean, η λ_max = {self.learning_rate * self.largest:.4g} must be below {2 * (1 + self.momentum):.4g}"
         if not self.in_mean_square:
+            growth = self.mean_square_radius
             return f"stable in the mean, η λ_max = {self.learning_rate * self.largest:.4g}, but the variance grows by " \
-                   f"{self.mean_square_radius:.4g} in each step"
+                   f"{f'{growth:.4g}' if growth > 1.001 else f'1 + {growth - 1:.1g}'} in each step"
         return ""
 
 

@@ -20,6 +20,7 @@ NARROW = 0.01                   # relative width within which a simulated one is
 LOWEST = -100.0                 # of an exponent in the search: it may be −∞
 NEARBY = 1e-3                   # relative distance of learning rates between which its slope is taken
 PER_DECADE = {True: 24, False: 8}       # learning rates at which a computed and a simulated exponent are looked at
+BELOW = 0.99                    # of the limit in mean square, for the other may be the same
 BEFORE, BEYOND = 1e-2, 10.0     # where to begin, over where the steepest sample is unstable, and to end, over where the median one is
 
 
@@ -109,7 +110,7 @@ def limits_of(near: LinearisedSGD) -> StabilityLimits:
 def _attracting(near: LinearisedSGD, in_mean: float, in_mean_square: float) -> list[tuple[float, float, float]]:
     """Where the exponent is negative: low, high, and the error of the latter."""
     sizes, product = near.samples.sizes, near.product
-    low = in_mean_square or BEFORE / float(sizes.max())
+    low = BELOW * in_mean_square or BEFORE / float(sizes.max())
     high = BEYOND * max(in_mean, 1 / float(np.median(sizes[sizes > 0])))
     factor = 10 ** (1 / PER_DECADE[product.is_exact])
     found: list[tuple[float, float, float]] = []
