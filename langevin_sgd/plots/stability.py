@@ -37,6 +37,10 @@ class MinimumLike(Protocol):
         """Limits almost surely, for each batch size."""
 
     @property
+    def islands(self) -> Sequence[Sequence[tuple[float, float]]]:
+        """For each batch size, intervals in which almost every path is attracted again."""
+
+    @property
     def name(self) -> str:
         """Above the panel."""
 
@@ -72,8 +76,8 @@ def draw_stability(stability: MapLike, *, axes: Sequence[Axes] | None = None, ti
     Returns
     -------
     matplotlib.figure.Figure
-        Between batch sizes that were looked at, boundaries are interpolated.  Almost surely, only the first interval of learning rates is
-        drawn.
+        Between batch sizes that were looked at, boundaries are interpolated.  Where almost every path is attracted again beyond the first
+        limit, bands are drawn.
     """
     from matplotlib.figure import Figure
     minima = list(stability.minima)
@@ -105,6 +109,10 @@ def _draw_minimum(ax: Axes, stability: MapLike, minimum: MinimumLike) -> None:
     edges = (np.full_like(sizes, high), beyond, sure, square, np.full_like(sizes, low))        # from the excluded to the metastable
     for (colour, _), right, left in zip(AREAS, edges[:-1], edges[1:], strict=True):
         ax.fill_betweenx(sizes, np.clip(left, low, high), np.clip(right, low, high), color=colour, linewidth=0)
+    middles = np.concatenate([sizes[:1], np.sqrt(sizes[1:] * sizes[:-1]), sizes[-1:]])
+    for below, above, islands in zip(middles[:-1], middles[1:], minimum.islands, strict=False):
+        for first, last in islands:
+            ax.fill_betweenx([below, above], *np.clip([first, last], low, high), color=AREAS[2][0], linewidth=0)
     for name, colour, _ in LINES:
         seen = lines[name] > 0
         ax.plot(lines[name][seen], sizes[seen], color=colour, **EXACT)

@@ -72,6 +72,11 @@ class MinimumStability:
         return np.array([limit.almost_surely for limit in self.limits])
 
     @property
+    def islands(self) -> list[list[tuple[float, float]]]:
+        """For each batch size, the intervals (low, high) of η beyond it in which almost every path is attracted again."""
+        return [[interval for interval in limit.intervals if interval[0] > 0] for limit in self.limits]
+
+    @property
     def name(self) -> str:
         """Where it is, and how sharp."""
         return f"{np.array2string(self.at, precision=3, threshold=4, suppress_small=True)}, λ_max = {self.sharpness:.3g}"

@@ -1,4 +1,4 @@
-"""Real minibatch SGD on either side of each limit of stability, on regressions that fit every sample: near 0 a run is a product of steps."""
+"""Real minibatch SGD on either side of each limit of stability, on regressions that fit every sample."""
 from __future__ import annotations
 
 import numpy as np
@@ -16,7 +16,8 @@ START, PATHS = 1e-100, 20_000
 def last_sizes(loss: ls.SampledLoss, eta: float, size: int, n: int, **more: object) -> np.ndarray:
     """ln |w| / |w_0| after n steps from a small start, (path,)."""
     w0 = START if loss.dim == 1 else [START, START]
-    runs = ls.run_sgd(loss, w0, learning_rate=eta, batch_size=size, n_steps=n, n_paths=PATHS, rng=5, t_eval=[eta * n], progress=False, **more)
+    runs = ls.run_sgd(loss, w0, learning_rate=eta, batch_size=size, n_steps=n, n_paths=PATHS, rng=5, t_eval=[eta * n], progress=False,
+                      **more)
     return np.log(np.linalg.norm(runs.last / START, axis=1))
 
 

@@ -311,7 +311,7 @@ def test_no_power_tail_where_steps_never_grow_and_none_is_told_where_paths_come_
 
 
 def test_rare_large_curvatures_make_sgd_leave() -> None:
-    """h = 10 with probability 1/10, else 0: stable in the mean for η < 2, in mean square for η < 0.2 with B = 1; ln |1 − 10 η| is 0 there."""
+    """h = 10 with probability 1/10, else 0: stable in the mean for η < 2, else for η < 0.2 with B = 1, where ln |1 − 10 η| is 0."""
     loss = parabolas(np.array([10.0] + 9 * [0.0]))
     for eta, region in ((0.15, "metastable"), (0.5, "left"), (2.5, "excluded")):
         assert ls.theory.minibatch_stability(loss, 0.0, learning_rate=eta, batch_size=1).region == region
