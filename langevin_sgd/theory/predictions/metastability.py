@@ -8,6 +8,7 @@ from langevin_sgd.models.sde import SDE
 from langevin_sgd.theory.sgd.second_moments import largest_eigenvalue, mean_radius
 from langevin_sgd.theory.sgd.stability import MomentStability, no_metastable_state
 
+FLAT = 1e-6                     # curvature that may be none at a minimum that is not refined, relative to the largest
 STEP = 1e-3                     # of second differences of the noise, over the distance of minimum and saddle
 SMOOTH = 0.1                    # by how much those of twice the step may differ, relative to them, where D is smooth
 
@@ -22,9 +23,10 @@ def lost_in_steps(sde: SDE, minimum: Array, width: float) -> str:
     if rate is None or sde.landscape is None:
         return ""
     h = np.atleast_2d(sde.landscape.hessian(minimum if sde.dim > 1 else float(minimum[0])))
-    if not np.isfinite(h).all():
+    curvatures = np.linalg.eigvalsh(h) if np.isfinite(h).all() else np.zeros(sde.dim)
+    if not curvatures[0] > FLAT * curvatures[-1]:                   # a corner, or flat: not for linear stability to tell
         return ""
-    curvatures, bends, keep = np.linalg.eigvalsh(h), _bends(sde, minimum, STEP * width), np.eye(sde.dim) - rate * h
+    bends, keep = _bends(sde, minimum, STEP * width), np.eye(sde.dim) - rate * h
     radius = largest_eigenvalue(lambda s: keep @ s @ keep + rate * np.einsum("jkab,jk->ab", bends, s), sde.dim, symmetric=False)
     least, largest = float(curvatures[0]), float(curvatures[-1])
     return no_metastable_state(MomentStability(rate, 0.0, least, largest, mean_radius(curvatures, rate), radius))

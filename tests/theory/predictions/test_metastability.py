@@ -62,6 +62,11 @@ def test_a_kink_of_the_noise_has_no_curvature() -> None:
     assert "unstable in the mean" in lost_in_steps(ls.sgd(WELL, noise, learning_rate=1.3), np.array([-1.0]), 1.0)
 
 
+def test_a_flat_minimum_and_a_corner_are_not_for_linear_stability_to_tell() -> None:
+    for loss in ("x**4/4 - x**5/5", "abs(x) - x**2/2"):
+        assert lost_in_steps(ls.sgd(ls.Landscape(loss), ls.noise.Constant(1.0), learning_rate=5.0), np.array([0.0]), 1.0) == ""
+
+
 @pytest.mark.parametrize(("size", "dim"), [(1, 2), (5, 2), (2, 3)])
 def test_full_noise_in_space_is_the_recursion_of_second_moments(size: int, dim: int) -> None:
     """The equation with the measured noise of a regression loses its minimum where the moments of SGD itself do."""

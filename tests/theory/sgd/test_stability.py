@@ -48,26 +48,19 @@ def steps(hessians: np.ndarray, eta: float, size: int, sampling: str, mu: float)
 
 def counted(matrices: list[np.ndarray]) -> tuple[float, float]:
     """The spectral radii of the mean step, and of the mean of A ⊗ A."""
-    return tuple(float(np.abs(np.linalg.eigvals(m)).max()) for m in
-                 (np.mean(matrices, axis=0), np.mean([np.kron(a, a) for a in matrices], axis=0)))
+    means = np.mean(matrices, axis=0), np.mean([np.kron(a, a) for a in matrices], axis=0)
+    return tuple(float(np.abs(np.linalg.eigvalsh(m) if np.allclose(m, m.T) else np.linalg.eigvals(m)).max()) for m in means)
 
 
 # ------------------------------------------------------------------------------------------------- mean and mean square
 
 @pytest.mark.parametrize(("size", "sampling", "mu", "decay"), WAYS)
-@pytest.mark.parametrize(("name", "start"), [("linear", None), ("ridge", None), ("logistic", None), ("scalar chain", [0.3, 0.4, 0.2]),
-                                             ("diagonal chain", None), ("mirrored", None)])
-def test_every_batch_counted(name: str, start: object, size: int, sampling: str, mu: float, decay: float) -> None:
-    """Also where Hessians are not of rank one, and at a maximum (the chain, at 0 or, with weight decay, near it)."""
-    loss = CASES[name].loss.take(np.arange(5))
-    at = loss.minimum(np.zeros(loss.dim) if loss.dim > 1 else 0.0) if start is None else None
-    w = np.atleast_1d(at.x) if at else np.zeros(3)
-    found = ls.theory.minibatch_stability(loss, w, learning_rate=0.2, batch_size=size, sampling=sampling, momentum=mu, weight_decay=decay,
-                                          rng=1) if name != "scalar chain" or decay else None
-    if found is None:                                   # at 0 no sample curves
-        with pytest.raises(ValueError, match="no sample of the loss curves"):
-            ls.theory.minibatch_stability(loss, w, learning_rate=0.2, batch_size=size, sampling=sampling, momentum=mu)
-        return
+@pytest.mark.parametrize("name", ["linear", "diagonal chain", "mirrored"])
+def test_every_batch_counted(name: str, size: int, sampling: str, mu: float, decay: float) -> None:
+    """Hessians of rank one, others, and one weight."""
+    loss, ways = CASES[name].loss.take(np.arange(5)), {"batch_size": size, "sampling": sampling, "momentum": mu, "weight_decay": decay}
+    at = loss.minimum(np.full(loss.dim, 0.1) if loss.dim > 1 else 0.0)
+    found = ls.theory.minibatch_stability(loss, at, learning_rate=0.2, rng=1, **ways)
     here = found.at if loss.dim > 1 else float(found.at[0])
     assert np.abs(np.atleast_1d(loss.gradient(here)) + decay * found.at).max() < 1e-8
     h = loss.sample_hessians(here).reshape(5, loss.dim, loss.dim) + decay * np.eye(loss.dim)
@@ -75,14 +68,13 @@ def test_every_batch_counted(name: str, start: object, size: int, sampling: str,
     assert found.moments.mean_radius == pytest.approx(in_mean, rel=1e-9)
     assert found.moments.mean_square_radius == pytest.approx(in_square, rel=1e-9)
     assert found.n_flat == 0
-    if name != "scalar chain":
-        again = counted(steps(h, 0.2, 3 - size % 2, sampling, mu))[1]
-        assert found.moments.mean_square_radius != pytest.approx(again, rel=1e-6)
+    again = counted(steps(h, 0.2, 3 - size % 2, sampling, mu))[1]
+    assert found.moments.mean_square_radius != pytest.approx(again, rel=1e-6)
 
 
-@pytest.mark.parametrize(("dim", "mu"), [(26, 0.0), (13, 0.7)])
+@pytest.mark.parametrize(("dim", "mu"), [(25, 0.0), (13, 0.7)])
 def test_many_weights(dim: int, mu: float) -> None:
-    """351 moments, by Lanczos' and by Arnoldi's method, against all eigenvalues of the mean of A ⊗ A."""
+    """325 and 351 moments, by Lanczos' and by Arnoldi's method, against all eigenvalues of the mean of A ⊗ A."""
     x = np.random.default_rng(1).normal(size=(40, dim))
     near = LinearisedSGD.of(ls.losses.linear_regression(x, x[:, 0]), np.eye(dim)[0], Batches(1, "iid", mu), 1)
     matrices = steps(x[:, :, None] * x[:, None, :], 0.03, 1, "iid", mu)
@@ -105,11 +97,11 @@ def test_the_limit_in_mean_square_is_where_stationary_moments_end(size: int, sam
 
 
 def test_much_normal_data_come_to_theory_7_3() -> None:
-    """Equal curvatures, 20 000 samples: η < 2 B / (B + d + 1); with d for d + 1 it would be 7 % more."""
-    x, y = ls.losses.generate(20_000, np.ones(12), label_noise=0.5, rng=3)
+    """Equal curvatures, 20 000 samples: η < 2 B / (B + d + 1); with d for d + 1 it would be 14 % more."""
+    x, y = ls.losses.generate(20_000, np.ones(5), label_noise=0.5, rng=3)
     loss = ls.losses.linear_regression(x, y)
-    limit = LinearisedSGD.of(loss, loss.minimum(np.zeros(12)), Batches(2), 1).second_moments.largest_rate()
-    assert limit == pytest.approx(2 * 2 / (2 + 12 + 1), rel=0.02)
+    limit = LinearisedSGD.of(loss, loss.minimum(np.zeros(5)), Batches(2), 1).second_moments.largest_rate()
+    assert limit == pytest.approx(2 * 2 / (2 + 5 + 1), rel=0.02)
 
 
 def test_momentum_in_the_mean_is_the_companion_matrix() -> None:
@@ -253,7 +245,7 @@ def test_common_axes_need_no_simulation(size: int, sampling: str) -> None:
 def test_rows_and_matrices_are_one_product() -> None:
     """Hessians of rank one are kept as rows where there are three weights; a fourth sample of another kind makes them matrices."""
     x = np.random.default_rng(4).normal(size=(6, 3))
-    rows = sample_curvatures(ls.losses.ridge_regression(x, np.zeros(6), 0.2), np.zeros(3))
+    rows = sample_curvatures(ls.losses.linear_regression(x, np.zeros(6)), np.zeros(3), weight_decay=0.2)
     assert rows.rows.shape == (6, 3) and rows.constant == pytest.approx(0.2, rel=1e-9)
     full = rows.signs[:, None, None] * rows.rows[:, :, None] * rows.rows[:, None, :] + 0.2 * np.eye(3)
     dense = type(rows)(rows.at, rows.mean, full, np.empty((0, 3)), np.empty(0), 0.0, 0, False)
@@ -373,6 +365,7 @@ def test_verdicts_tell_excluded_from_left() -> None:
 
 
 @pytest.mark.parametrize(("bad", "message"), [
+    ({"loss": parabolas(np.zeros(3))}, "`at` is a point at which no sample of the loss curves"),
     ({"at": 5.0}, r"`at` is \[5.\], but the loss has no critical point there; take one of `loss.minima\(\)`"),
     ({"learning_rate": -0.1}, "`learning_rate` is -0.1, but must be positive"),
     ({"batch_size": 0}, "`batch_size` is 0, but must be at least 1"),
