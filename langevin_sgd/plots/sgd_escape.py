@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SGD = "black"
+HIGHEST = 1e9                   # ratio, or decades, beyond which nothing is drawn
 STYLES = {"Gaussian chain": (COLOURS[1], "-"), "equation": (COLOURS[2], "-"), "quadratic C": (COLOURS[4], "-"),
           "constant C": (COLOURS[3], "-")}         # exact answers for what is not SGD: solid, as everything exact is
 
@@ -111,5 +112,6 @@ def _line(ax: Axes, report: SGDReportLike, name: str, *, ratio: bool = False, ap
     rows = [(e, e.approximations.get(name) or e.predictions.get(name)) for e in report.escapes]
     heights = [math.nan if found is None or (applying and not found.applies) else e.ratio(name) if ratio else
                found.log_value / math.log(10) for e, found in rows]
+    heights = [h if abs(h) < HIGHEST else math.nan for h in heights]
     if not all(map(math.isnan, heights)) or "label" in style:
         ax.plot([e.level for e, _ in rows], heights, **style)

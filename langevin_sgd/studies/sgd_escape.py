@@ -31,6 +31,7 @@ from langevin_sgd.theory.chains.chain import Chain
 from langevin_sgd.theory.line.convergence import QuadratureError
 from langevin_sgd.theory.predictions.crossing import crossing
 from langevin_sgd.theory.sgd.cramer import cramer_exponent
+from langevin_sgd.theory.sgd.stability import MinibatchStability, minibatch_stability
 
 if TYPE_CHECKING:
     import xarray
@@ -84,6 +85,8 @@ class SGDEscape:
         Of SGD and of the equation; None where there is none.
     largest_curvature
         h_max, the largest curvature of a sample at the minimum.
+    stability
+        Linear stability of SGD at the minimum: without a metastable state there is no escape, and no formula of it applies.
     """
 
     level: float
@@ -99,6 +102,7 @@ class SGDEscape:
     predictions: dict[str, Prediction]
     exponents: Exponents | None
     largest_curvature: float
+    stability: MinibatchStability
 
     @property
     def reference(self) -> Estimate | None:
@@ -109,8 +113,8 @@ class SGDEscape:
         """Return an approximation or a closed form over the time of SGD; NaN without one."""
         if self.reference is None or not math.isfinite(self.reference.log_value):
             return math.nan
-        found = self.approximations.get(name) or self.predictions[name]
-        return math.exp(min(found.log_value - self.reference.log_value, 700.0))
+        log_ratio = (self.approximations.get(name) or self.predictions[name]).log_value - self.reference.log_value
+        return math.exp(log_ratio) if not log_ratio > 700 else math.inf
 
     @property
     def z(self) -> float:
@@ -205,6 +209,7 @@ class SGDEscapeReport:
         for name in self.formulas:
             forms = [e.predictions.get(name) for e in self.escapes]
             columns |= {name: [f.value if f else nan for f in forms], f"{name}_applies": [bool(f and f.applies) for f in forms]}
+        columns["metastable"] = [e.stability.metastable for e in self.escapes]
         columns["exponent"] = [e.exponents.sgd if e.exponents else nan for e in self.escapes]
         columns["exponent_of_equation"] = [e.exponents.equation if e.exponents else nan for e in self.escapes]
         first = self.escapes[0]
@@ -276,8 +281,9 @@ def _row(case: Case, passage: Passage, level: float, n_paths: int, key: Key, max
     measured, reason, why = _measured(case, passage, expected, n_paths, key.spawn(0), max_gradients, progress)
     at = passage.start if case.loss.dim > 1 else float(passage.start[0])
     steepest = float(np.linalg.eigvalsh(np.reshape(case.loss.sample_hessians(at), (-1, case.loss.dim, case.loss.dim))).max())
+    stable = minibatch_stability(case.loss, at, learning_rate=case.learning_rate, batch_size=case.batch_size, rng=key.spawn(2))
     row = SGDEscape(float(level), case.loss, case.learning_rate, case.batch_size, passage, measured, reason, chain, not_exact,
-                    approximations, closed_forms(passage), exponents, steepest)
+                    approximations, closed_forms(passage), exponents, steepest, stable)
     return row, why
 
 

@@ -5,6 +5,7 @@ import math
 from typing import TYPE_CHECKING
 
 from langevin_sgd.studies.report_text import aligned, number, with_interval
+from langevin_sgd.theory.sgd.stability import no_metastable_state
 
 if TYPE_CHECKING:
     from langevin_sgd.studies.sgd_escape import SGDEscape, SGDEscapeReport
@@ -34,8 +35,13 @@ def sgd_escape_table(report: SGDEscapeReport) -> str:
 
 def verdicts(report: SGDEscapeReport) -> list[str]:
     """Return in sentences what agrees and what does not."""
-    return [*_agreement(report), *(_approximation(report, name) for name in report.approximations), *_exponents(report),
-            *(_formula(report, name) for name in report.formulas)]
+    return [*_stability(report), *_agreement(report), *(_approximation(report, name) for name in report.approximations),
+            *_exponents(report), *(_formula(report, name) for name in report.formulas)]
+
+
+def _stability(report: SGDEscapeReport) -> list[str]:
+    lost = [e for e in report if not e.stability.metastable]
+    return [f"at {report.level_name} {e.level:.4g} {no_metastable_state(e.stability)}" for e in lost]
 
 
 def _agreement(report: SGDEscapeReport) -> list[str]:

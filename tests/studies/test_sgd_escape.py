@@ -70,6 +70,18 @@ def test_slopes_between_barriers_rise_for_sgd_more_than_for_the_equation() -> No
     assert found.level_name == "barrier" and "learning rate 0.05" in found.title
 
 
+def test_without_a_metastable_state_no_formula_applies() -> None:
+    """(1 − η H)² + η² σ_H = 0.63 at η = 0.2, and 2.2 at 0.6: there the way out is short, and the chain still knows how long it takes."""
+    loss, m = mirrored(0.5)
+    found = ls.escape(loss, 0.0, 2 * m, 2.6 * m, noise_levels=[0.2, 0.6], n_paths=1000, rng=1, progress=False)
+    stays, goes = found
+    assert stays.stability.metastable and not goes.stability.metastable
+    assert not any(p.applies for p in goes.predictions.values())
+    assert all("no metastable state" in p.because for p in goes.predictions.values())
+    assert goes.agrees and "at learning_rate 0.6 SGD with this learning rate has no metastable state" in str(found)
+    found.plot().canvas.draw()
+
+
 def test_where_no_batch_points_ahead_sgd_never_escapes() -> None:
     x = np.array([1.0, 1.1, 0.9, 1.05])
     loss = ls.losses.mirrored_parabola(x, x + 0.01 * np.array([1.0, -1.0, -1.0, 1.0]), 0.3)
