@@ -20,7 +20,7 @@ from langevin_sgd.simulation.splitting import splitting
 from langevin_sgd.simulation.splitting_result import Splitting
 from langevin_sgd.simulation.trajectories import Trajectories, simulate
 from langevin_sgd.simulation.weighted_ensemble import WeightedEnsemble, weighted_ensemble
-from langevin_sgd.studies import flatness
+from langevin_sgd.studies import flatness, generalisation
 from langevin_sgd.studies.escape import Escape, EscapeReport, escape
 from langevin_sgd.studies.mean_passage_time import mean_passage_time
 from langevin_sgd.studies.sgd_escape import SGDEscape, SGDEscapeReport
@@ -41,7 +41,7 @@ __all__ = [
     "FirstPassage", "FokkerPlanck", "Grid", "HalfSpace", "Injection", "Interval", "Key", "Landscape", "Milstein", "Prediction",
     "QuasiStationary", "Region", "SGDEscape", "SGDEscapeReport", "SGDRuns", "SampledLoss", "Splitting", "StabilityMap", "Status",
     "Sublevel", "Trajectories", "WeightedEnsemble", "Where", "compose", "decompose", "escape", "exact", "first_passage", "flatness",
-    "landscapes", "langevin", "linear", "losses", "mean_passage_time", "minimum_action_path", "noise", "plots", "predict",
-    "quasipotential", "quasipotential_field", "run_sgd", "sgd", "simulate", "splitting", "stability", "systems", "theory",
+    "generalisation", "landscapes", "langevin", "linear", "losses", "mean_passage_time", "minimum_action_path", "noise", "plots",
+    "predict", "quasipotential", "quasipotential_field", "run_sgd", "sgd", "simulate", "splitting", "stability", "systems", "theory",
     "weighted_ensemble",
 ]
