@@ -9,6 +9,8 @@ from langevin_sgd.plots.theme import COLOURS, tidy
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+WIDTHS = (3.6, 3.0, 2.4, 1.8, 1.2)      # the first the widest: lines that coincide are all seen
+
 
 class ComparisonLike(Protocol):
     """What is drawn."""
@@ -49,9 +51,9 @@ def draw_generalisation(comparison: ComparisonLike, *, title: str = "") -> Figur
     axes = figure.subplots(1, 2, sharex=True)
     shown = comparison.t > 0
     for ax, what, label in zip(axes, ("training", "excess"), ("training loss", "excess risk"), strict=True):
-        for colour, name in zip(COLOURS, comparison.names, strict=False):
+        for colour, name, width in zip(COLOURS, comparison.names, WIDTHS, strict=False):
             middle, low, high = (values[shown] for values in comparison.band(name, what))
-            ax.plot(comparison.t[shown], middle, color=colour, linewidth=1.6, label=name)
+            ax.plot(comparison.t[shown], middle, color=colour, linewidth=width, label=name)
             ax.fill_between(comparison.t[shown], low, high, color=colour, alpha=0.15, linewidth=0)
         ax.set(xscale="log", yscale="log")
         tidy(ax, x="t = learning rate × iterations", y=f"{label}, {comparison.n_seeds} data sets")
