@@ -26,7 +26,7 @@ def minibatch_moments(loss: SampledLoss, *, learning_rate: float, batch_size: in
     learning_rate, batch_size, momentum, weight_decay
         η, B, μ in [0, 1), γ.
     sampling
-        "iid" or "without", within each batch; reshuffled epochs are not independent steps, and are refused.
+        "iid" or "without", within each batch; reshuffled epochs are not independent steps: `reshuffled_moments`.
 
     Returns
     -------
@@ -51,7 +51,7 @@ def minibatch_moments(loss: SampledLoss, *, learning_rate: float, batch_size: in
     >>> ls.theory.minibatch_moments(ls.losses.linear_regression(x, y), learning_rate=0.05, batch_size=5).covariance
     array([[0.00178...]])
     """
-    _check(loss)
+    check_quadratic(loss)
     eta, size = positive("learning_rate", learning_rate), whole("batch_size", batch_size)
     mu, decay = finite("momentum", momentum), not_negative("weight_decay", weight_decay)
     if not 0 <= mu < 1:
@@ -87,7 +87,7 @@ def batch_factor(n_samples: int, batch_size: int, sampling: str) -> float:
     n, size = whole("n_samples", n_samples), whole("batch_size", batch_size)
     if sampling == "reshuffle":
         raise ValueError("`sampling` is 'reshuffle', but the batches of an epoch are not independent of one another; see "
-                         "ls.theory.reshuffled_variance.")
+                         "ls.theory.reshuffled_moments.")
     if one_of("sampling", sampling, ("iid", "without")) == "iid":
         return 1 / size
     if size > n:
@@ -117,7 +117,8 @@ class StationaryMoments:
     because: str
 
 
-def _check(loss: Any) -> None:
+def check_quadratic(loss: Any) -> None:
+    """Refuse a loss whose samples are not quadratic, or that has too many weights."""
     if not sampled(loss).is_quadratic:
         raise ValueError(f"`loss` is {loss!r}, whose samples are not quadratic, so that no finite set of moments is closed; simulate it "
                          "with ls.run_sgd.")

@@ -1,0 +1,155 @@
+"""Mean and covariance of SGD with reshuffled epochs where every sample's loss is quadratic: noise that cancels, and noise that does not.
+
+Over an epoch the noise of the gradients at the minimum adds up to zero, for every sample comes once.  What the iterates' own motion adds to
+it, the curvature of a batch times where the weights have gone since the epoch began, does not cancel: it decides the flat directions.
+"""
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from langevin_sgd.models.arguments import Array, finite, not_negative, positive, whole
+from langevin_sgd.models.sampled import SampledLoss
+from langevin_sgd.theory.sgd.epochs import Epoch, batch_pairs
+from langevin_sgd.theory.sgd.minibatch_moments import StationaryMoments, check_quadratic
+
+LARGEST_EPOCH = 2000            # weights × batches in an epoch, whose covariance is solved for
+ROUNDS, SETTLED = 400, 1e-12    # of the self-consistency, and the relative change that is none
+
+
+def reshuffled_moments(loss: SampledLoss, *, learning_rate: float, batch_size: int, momentum: float = 0.0,
+                       weight_decay: float = 0.0) -> StationaryMoments:
+    """Return the stationary mean and covariance of SGD with reshuffled epochs, averaged over the position in the epoch.
+
+    The iteration is m ← μ m + (g_B + γ w), w ← w − η m.  Each epoch goes once through all samples in a new order, in floor(N / B) batches.
+
+    Parameters
+    ----------
+    loss
+        Linear or ridge regression, with up to 14 weights, and up to 2000 weights × batches.
+    learning_rate, batch_size, momentum, weight_decay
+        η, B, μ in [0, 1), γ.
+
+    Returns
+    -------
+    StationaryMoments
+        To second order in how much the Hessians of batches differ; `applies` is False where the variance grows without end.
+
+    Raises
+    ------
+    ValueError
+        For a loss that is not quadratic or too large, and numbers out of range.
+
+    Notes
+    -----
+    Source: derived (`theory`, 6.4b).  With ξ_k and h_k the deviations of gradient and Hessian of batch k at the minimum, and K_kl their
+    covariance, (N − B) / (B (N − 1)) for k = l and −1 / (N − 1) else, the noise n_k = ξ_k + h_k w_k has
+
+        E n_k n_lᵀ = K_kl (C + E h G_kl h) + E ξ_k (h_l w_l)ᵀ + E (h_k w_k) ξ_lᵀ,     G_kl = E w_k w_lᵀ,
+
+    and G is the response to it: solved together.  The two last terms are third moments of the data, taken to first order; they are as
+    large as (d + 2) / N.  Equal Hessians leave `reshuffled_variance`, which is exact then.  Measured on the regression of `theory`, 6.4:
+    within 0.3 % where the noise at the minimum alone misses up to 50 %, and 2 % where it misses 130 %.
+
+    Examples
+    --------
+    >>> import langevin_sgd as ls
+    >>> x, y = ls.losses.generate(200, weights=[1.0], label_noise=0.5, rng=1)
+    >>> ls.theory.reshuffled_moments(ls.losses.linear_regression(x, y), learning_rate=0.05, batch_size=5).covariance
+    array([[0.00072...]])
+    """
+    check_quadratic(loss)
+    eta, size = positive("learning_rate", learning_rate), whole("batch_size", batch_size)
+    mu, decay = finite("momentum", momentum), not_negative("weight_decay", weight_decay)
+    if not 0 <= mu < 1:
+        raise ValueError(f"`momentum` is {mu:g}, but must be at least 0 and below 1.")
+    if size > loss.n_samples:
+        raise ValueError(f"`batch_size` is {size}, but there are {loss.n_samples} samples, none of which is drawn twice in an epoch.")
+    batches = loss.n_samples // size
+    if loss.dim * batches > LARGEST_EPOCH:
+        raise ValueError(f"an epoch of {batches} batches of a loss with {loss.dim} weights is too long: their product may be "
+                         f"{LARGEST_EPOCH}; take `reshuffled_variance` along each axis of the Hessian.")
+    data = _samples(loss, decay)
+    fastest = eta * float(data.curvature[-1])
+    if not (data.curvature[0] > 0 and fastest < 2 * (1 + mu)):
+        return _none(loss.dim, f"the mean does not settle: η h is {eta * data.curvature[0]:.4g} to {fastest:.4g}, but must lie between 0 "
+                     f"and 2 (1 + momentum) = {2 * (1 + mu):.4g}")
+    return _solved(data, Epoch.of(data.curvature, eta, mu, batches), loss.n_samples, size)
+
+
+@dataclass(frozen=True, eq=False)
+class _Samples:
+    """Gradients and Hessians of the samples at the minimum, on the axes of the mean Hessian, without their means.
+
+    `curvature` holds the eigenvalues of the mean Hessian, weight decay included (d,), `gradients` is (N, d), `hessians` (N, d, d).
+    """
+
+    minimum: Array
+    axes: Array
+    curvature: Array
+    gradients: Array
+    hessians: Array
+
+    def mean_product(self, spread: Array) -> Array:
+        """Return E h G h for all pairs of positions: from (d, d, M, M) to the same."""
+        d, count = len(self.curvature), len(self.hessians)
+        rows = self.hessians.reshape(count, d * d)
+        pairs = (rows.T @ rows / count).reshape(d, d, d, d)                 # E h_ac h_bd as [a, c, b, d]
+        return np.asarray(np.einsum("acbd,cdkl->abkl", pairs, spread, optimize=True))
+
+
+def _samples(loss: SampledLoss, decay: float) -> _Samples:
+    d, count = loss.dim, loss.n_samples
+    origin = np.zeros(d) if d > 1 else 0.0
+    slope, hessians = loss.sample_gradients(origin).reshape(count, d), loss.sample_hessians(origin).reshape(count, d, d)
+    curvature, axes = np.linalg.eigh(hessians.mean(axis=0) + decay * np.eye(d))
+    minimum = -axes @ ((axes.T @ slope.mean(axis=0)) / np.where(curvature > 0, curvature, np.inf))
+    gradients = (slope + hessians @ minimum + decay * minimum) @ axes
+    return _Samples(minimum, axes, curvature, gradients - gradients.mean(axis=0), axes.T @ (hessians - hessians.mean(axis=0)) @ axes)
+
+
+def _solved(data: _Samples, epoch: Epoch, n: int, size: int) -> StationaryMoments:
+    """The self-consistent moments."""
+    m, d = epoch.batches, len(data.curvature)
+    same, apart = batch_pairs(n, size)
+    pairs = apart + (same - apart) * np.eye(m)
+    at_minimum = pairs * (data.gradients.T @ data.gradients / n)[:, :, None, None]
+    known = at_minimum + _third_moments(data, epoch, n, size)
+    spread = additive = epoch.spread(at_minimum)
+    change = last = math.inf
+    for _ in range(ROUNDS):
+        after = epoch.spread(known + pairs * data.mean_product(spread))
+        change, last, spread = float(np.abs(after - spread).max()), change, after
+        if not change > SETTLED * float(np.abs(spread).max()):
+            break
+        if not change < last and last < math.inf:
+            return _none(d, f"the noise feeds itself {change / last:.4g} times over, which must be below 1: lower the learning rate or "
+                         "raise the batch size")
+    at_once = np.einsum("abkk->ab", spread) / m
+    without = np.einsum("aakk->a", additive) / m
+    grown = np.diag(at_once)[without > 0] / without[without > 0] if without.any() else np.ones(1)
+    drift = epoch.mean(apart * np.einsum("nab,nb,bk->ak", data.hessians, data.gradients, epoch.to_noise[:, :m].sum(axis=2)) / n)
+    return StationaryMoments(data.minimum + data.axes @ drift, data.axes @ ((at_once + at_once.T) / 2) @ data.axes.T, True,
+                             f"to second order; the motion of the weights adds {100 * (grown.min() - 1):.2g} to "
+                             f"{100 * (grown.max() - 1):.2g} % to the variances")
+
+
+def _third_moments(data: _Samples, epoch: Epoch, n: int, size: int) -> Array:
+    """E ξ_k (h_l w_l)ᵀ and its transpose (d, d, M, M), to first order: by who came before, those are left whose mean is known."""
+    m, d = epoch.batches, len(data.curvature)
+    if n < 3:
+        return np.zeros((d, d, m, m))
+    distinct = 2 / ((n - 1) * (n - 2))                                      # E a b c over three samples, in units of the mean of a b c
+    twice = (-1 / (n - 1) + (size - 1) * distinct) / size                   # over two batches, two of the factors in one
+    kappa = np.einsum("na,nbc,nc->abc", data.gradients, data.hessians, data.gradients, optimize=True) / n
+    before = epoch.to_noise[:, :m]
+    pushed = np.einsum("abc,cl->abl", kappa, before.sum(axis=2))
+    kernel = np.einsum("abc,clk->abkl", kappa, before, optimize=True) * (twice - distinct)
+    kernel += distinct * pushed[:, :, None, :] + (twice - distinct) * pushed[:, :, None, :] * np.eye(m)
+    return np.asarray(kernel + kernel.transpose(1, 0, 3, 2))
+
+
+def _none(d: int, because: str) -> StationaryMoments:
+    return StationaryMoments(np.full(d, math.nan), np.full((d, d), math.nan), False, because)
