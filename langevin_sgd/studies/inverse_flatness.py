@@ -24,7 +24,7 @@ from langevin_sgd.models.landscape import Landscape
 from langevin_sgd.models.noise import Anisotropic, Constant, LossProportional, Noise
 from langevin_sgd.models.sde import SDE, sgd
 from langevin_sgd.simulation.trajectories import simulate
-from langevin_sgd.studies.flatness import VarianceFlatness, inverse_variance_flatness
+from langevin_sgd.studies.flatness_exponent import VarianceFlatness, inverse_variance_flatness
 from langevin_sgd.studies.minibatch_iterates import iterates, samples_with_noise
 from langevin_sgd.theory.decompositions.decomposition import decompose
 from langevin_sgd.theory.sgd.variance_flatness import VarianceLine, variance_line

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from langevin_sgd.models.arguments import Array, covariance_matrix, finite, not_negative, numbers, positive, whole
+from langevin_sgd.models.arguments import Array, below_one, covariance_matrix, finite, not_negative, numbers, positive, whole
 from langevin_sgd.theory.closed_forms.matrices import positive_definite
 from langevin_sgd.theory.sgd.discrete_variance import IterateCovariance
 from langevin_sgd.theory.sgd.minibatch_moments import batch_factor
@@ -54,9 +54,7 @@ def reshuffled_covariance(*, curvature: ArrayLike, constant: ArrayLike, learning
     dim, given = len(k), numbers("constant", constant)
     given = np.full(dim, given) if given.ndim == 0 else given
     c = covariance_matrix("constant", np.diag(given) if given.ndim == 1 else given, dim)
-    eta, mu, decay = positive("learning_rate", learning_rate), finite("momentum", momentum), not_negative("weight_decay", weight_decay)
-    if not 0 <= mu < 1:
-        raise ValueError(f"`momentum` is {mu:g}, but must be at least 0 and below 1.")
+    eta, mu, decay = positive("learning_rate", learning_rate), below_one("momentum", momentum), not_negative("weight_decay", weight_decay)
     n, size = whole("dataset_size", dataset_size), whole("batch_size", batch_size)
     decayed = k + decay * np.eye(dim)
     curvatures, axes = np.linalg.eigh(decayed)
