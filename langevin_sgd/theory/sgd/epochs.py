@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from langevin_sgd.models.arguments import Array, below_one, covariance_matrix, finite, not_negative, numbers, positive, whole
+from langevin_sgd.models.arguments import Array, below_one, covariance_matrix, not_negative, numbers, positive, whole
 from langevin_sgd.theory.closed_forms.matrices import positive_definite
 from langevin_sgd.theory.sgd.discrete_variance import IterateCovariance
 from langevin_sgd.theory.sgd.minibatch_moments import batch_factor

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from langevin_sgd.models.arguments import Array, below_one, finite, not_negative, one_of, positive, state, whole
+from langevin_sgd.models.arguments import Array, below_one, not_negative, one_of, positive, state, whole
 from langevin_sgd.models.sampled import SampledLoss, sampled
 
 LARGEST = 14                    # weights: the recursion acts on (1 + 2 d)² products
