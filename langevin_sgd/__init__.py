@@ -22,6 +22,7 @@ from langevin_sgd.simulation.weighted_ensemble import WeightedEnsemble, weighted
 from langevin_sgd.studies import flatness
 from langevin_sgd.studies.escape import Escape, EscapeReport, escape
 from langevin_sgd.studies.mean_passage_time import mean_passage_time
+from langevin_sgd.studies.tails import TailExponent, tail_exponent
 from langevin_sgd.theory import exact
 from langevin_sgd.theory.chains.chain import Chain
 from langevin_sgd.theory.decompositions.decomposition import decompose
@@ -36,8 +37,8 @@ from langevin_sgd.theory.weak_noise.quasipotential_field import quasipotential_f
 __all__ = [
     "SDE", "Agreement", "Ball", "Box", "Chain", "CriticalPoint", "Escape", "EscapeReport", "Estimate", "EulerMaruyama", "ExactLinear",
     "FirstPassage", "FokkerPlanck", "Grid", "HalfSpace", "Interval", "Key", "Landscape", "Milstein", "Prediction", "QuasiStationary",
-    "Region", "SGDRuns", "SampledLoss", "Splitting", "Status", "Sublevel", "Trajectories", "WeightedEnsemble", "Where", "compose",
-    "decompose", "escape", "exact", "first_passage", "flatness", "landscapes", "langevin", "linear", "losses", "mean_passage_time",
-    "minimum_action_path", "noise", "plots", "predict", "quasipotential", "quasipotential_field", "run_sgd", "sgd", "simulate", "splitting",
-    "systems", "theory", "weighted_ensemble",
+    "Region", "SGDRuns", "SampledLoss", "Splitting", "Status", "Sublevel", "TailExponent", "Trajectories", "WeightedEnsemble", "Where",
+    "compose", "decompose", "escape", "exact", "first_passage", "flatness", "landscapes", "langevin", "linear", "losses",
+    "mean_passage_time", "minimum_action_path", "noise", "plots", "predict", "quasipotential", "quasipotential_field", "run_sgd", "sgd",
+    "simulate", "splitting", "systems", "tail_exponent", "theory", "weighted_ensemble",
 ]
