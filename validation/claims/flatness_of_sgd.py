@@ -7,7 +7,6 @@ without any, SGD comes to rest, and no ψ is given.  Controls: the theory of the
 """
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -124,21 +123,12 @@ def _not_quadratic() -> Iterator[Check]:
                 reference=0.0, error=0.05, bound=1.0)
 
 
-def bowl(w, shift, curvature, gradient):
-    total = 0.0
-    for k in range(len(gradient)):
-        gradient[k] = curvature[k] * (w[k] - shift[k])
-        total += gradient[k] * (w[k] - shift[k]) / 2
-    return total
-
-
 def bowls() -> ls.SampledLoss:
     """Samples of one Hessian whose minima lie about 0 with the covariance 1: C = H² everywhere."""
     shifts = np.random.default_rng(1).normal(size=(500, len(BOWLS)))
     shifts -= shifts.mean(axis=0)
     shifts = np.linalg.solve(np.linalg.cholesky(shifts.T @ shifts / 500), shifts.T).T
-    loss = ls.SampledLoss.from_function(bowl, shifts, len(BOWLS), **{f"h{k}": float(h) for k, h in enumerate(BOWLS)})
-    return dataclasses.replace(loss, is_quadratic=True)
+    return ls.losses.deep_linear_chain(np.tile(np.sqrt(BOWLS), (500, 1)), shifts * np.sqrt(BOWLS), depth=1)
 
 
 def _draw(closely: ls.flatness.FlatnessReport, scans: dict[str, ls.flatness.FlatnessReport]) -> None:
