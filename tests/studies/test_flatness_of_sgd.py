@@ -45,6 +45,15 @@ def test_exponents_and_variances_are_those_of_the_moments(report):
             assert errors_off(one, other.predicted) > 20
 
 
+def test_additive_noise_is_the_line_in_closed_form(report):
+    for point in report:
+        m = point.measured
+        noise = np.diag(m.axes.T @ LOSS.covariance(report.minimum) @ m.axes)
+        line = ls.theory.variance_line(curvature=m.curvature, constant=noise, learning_rate=point.learning_rate, batch_size=10,
+                                       dataset_size=100, sampling=point.sampling)
+        assert point.additive == pytest.approx(line.variance, rel=1e-9) and point.additive_exponent == m.exponent_of(point.additive)
+
+
 @pytest.mark.law
 def test_reshuffling_raises_the_exponent_of_one_noise_by_about_two(report):
     slow = {s: report.at(learning_rate=0.05, sampling=s).exponent for s in ("iid", "reshuffle")}
@@ -78,15 +87,19 @@ def test_momentum_and_weight_decay_and_what_an_epoch_leaves_over():
         assert errors_off(point, np.diag(axes.T @ other @ axes)) > 5
 
 
-def test_a_point_is_the_same_in_any_grid_and_shares_noise_with_none():
-    small = {"n_paths": 16, "n_steps": 10_000}
-    wide = ls.flatness.from_sgd(LOSS, learning_rates=[0.02, 0.05], batch_sizes=[5, 10], rng=7, **small)
-    alone = ls.flatness.from_sgd(LOSS, learning_rates=0.05, batch_sizes=10, samplings="reshuffle", rng=7, **small)
-    assert np.array_equal(wide.at(learning_rate=0.05, batch_size=10, sampling="reshuffle").measured.variance,
+def test_a_point_is_the_same_in_any_grid_and_shares_noise_with_none(monkeypatch):
+    keys, small = [], {"n_paths": 16, "n_steps": 10_000, "rng": 7}
+
+    def recorded(*arguments, **options):
+        keys.append(options["rng"])
+        return ls.run_sgd(*arguments, **options)
+
+    monkeypatch.setattr(study, "run_sgd", recorded)
+    wide = ls.flatness.from_sgd(LOSS, learning_rates=[0.05, 0.1], batch_sizes=[5, 10], **small)
+    alone = ls.flatness.from_sgd(LOSS, learning_rates=0.1, batch_sizes=10, samplings="reshuffle", **small)
+    assert np.array_equal(wide.at(learning_rate=0.1, batch_size=10, sampling="reshuffle").measured.variance,
                           alone.points[0].measured.variance)
-    assert len({tuple(p.measured.variance) for p in wide}) == 8
-    keys = [Key.draw(7).spawn(int(place) >> 32, int(place) % 2**32, 10, 0) for place in np.array([0.02, 0.05]).view(np.uint64)]
-    assert keys[0] != keys[1]
+    assert len(set(keys[:8])) == 8 and keys[8] in keys[:8] and Key.draw(7) not in keys
 
 
 def in_study(**given: object) -> Study:
@@ -101,6 +114,13 @@ def test_every_position_in_the_epoch_is_kept_equally_often(batches, n_steps):
     counts = np.bincount(places, minlength=batches)
     assert relaxed.all() and (counts.max() == counts.min() or batches > n_steps / window.every) and counts.max() - counts.min() <= 1
     assert window.n_paths * window.n_saved * 4 <= study.SAVED and window.burn_in * 0.05 * in_study().minimum.curvature[0] > 4.8
+
+
+def test_the_slowest_direction_has_as_many_independent_states_as_are_wanted():
+    window, _ = in_study().window(0.05, 10)
+    times_of_relaxation = window.every * window.n_saved * 0.05 * in_study().minimum.curvature[0]
+    assert window.n_paths * times_of_relaxation / 2 == pytest.approx(study.INDEPENDENT, rel=0.02)
+    assert in_study(n_paths=8).window(0.05, 10)[0].n_saved > 6 * window.n_saved
 
 
 def test_directions_that_can_not_relax_are_left_out_by_name():
@@ -122,29 +142,33 @@ def test_the_rate_of_relaxation_is_that_of_the_mean():
 
 def test_a_direction_without_curvature_and_noise_is_left_out():
     """The same input twice: their difference is flat, and no sample pushes along it."""
-    loss = ls.losses.linear_regression(np.column_stack([X, X[:, 0]]), Y)
+    loss = ls.losses.linear_regression(np.column_stack([X[:, 1:], X[:, 1]]), Y)
     point, = ls.flatness.from_sgd(loss, learning_rates=0.05, batch_sizes=10, samplings="iid", rng=1)
     assert point.left_out == ("the loss is flat along a direction, and has no noise there",)
     assert point.theory.kind == "additive" and abs(point.z) < 5
 
 
 def test_an_unstable_point_is_said_and_the_others_are_measured():
-    report = ls.flatness.from_sgd(LOSS, learning_rates=[0.05, 0.9], batch_sizes=1, rng=1)
+    report = ls.flatness.from_sgd(LOSS, learning_rates=[0.05, 0.9], batch_sizes=5, n_steps=5000, rng=1)
     assert [p.measured is None for p in report] == [False, False, True, True]
     assert "no stationary law: unstable: learning_rate × curvature = 2.2" in str(report)
     report.plot(learning_rate=0.05)
 
 
 def test_runs_that_blow_up_are_left_out_and_counted(monkeypatch):
+    kept = []
+
     def blown(*arguments, **options):
         runs = ls.run_sgd(*arguments, **options)
         status, w = runs.status.copy(), runs.w.copy()
         status[:2], w[:2, 5:] = ls.Status.DIVERGED, np.nan
+        kept.append(w[2:])
         return dataclasses.replace(runs, status=status, w=w)
 
     monkeypatch.setattr(study, "run_sgd", blown)
     report = ls.flatness.from_sgd(LOSS, learning_rates=0.05, batch_sizes=10, samplings="iid", rng=1, n_steps=2000)
-    assert report.points[0].n_diverged == 2 and np.isfinite(report.points[0].exponent.value)
+    m = report.points[0].measured
+    assert report.points[0].n_diverged == 2 and m.variance == pytest.approx((kept[0] @ m.axes).reshape(-1, 4).var(axis=0, ddof=1))
     assert "2 runs diverged and are left out" in str(report)
 
 
@@ -223,7 +247,8 @@ def test_weight_decay_isolates_the_minimum_of_a_factorisation():
     i, j = np.divmod(np.arange(16), 4)
     rng = np.random.default_rng(1)
     loss = ls.losses.matrix_factorisation(i, j, np.outer([1, 2, -1, 1], [1, 1, 2, -1]).ravel() + 0.3 * rng.normal(size=16), rank=1)
+    start = [1.0, 2.0, -1.0, 1.0, 1.0, 1.0, 2.0, -1.0]
     with pytest.raises(ValueError, match="flat along 1 of 8 directions"):
-        ls.flatness.from_sgd(loss, learning_rates=0.05, batch_sizes=4)
-    found = Minimum.of(loss, None, 0.05)
+        ls.flatness.from_sgd(loss, start, learning_rates=0.05, batch_sizes=4)
+    found = Minimum.of(loss, start, 0.05)
     assert np.abs(loss.gradient(found.x) + 0.05 * found.x).max() < 1e-10 and found.curvature[0] > 0.01
