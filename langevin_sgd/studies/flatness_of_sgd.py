@@ -187,6 +187,8 @@ class Minimum:
         here: dict[str, Any] = {"curvature": self.curvature[self.curved], **settings}
         noise = kept.T @ self.constant @ kept
         shuffled, n = sampling == "reshuffle", self.loss.n_samples
+        if sampling != "iid" and size == n:
+            return "a batch of all samples has no noise"
         if shuffled:
             simple = reshuffled_covariance(constant=noise, batch_size=size, dataset_size=n, **here)
         else:

@@ -128,8 +128,11 @@ class FlatnessPoint:
 
     @property
     def ratio(self) -> Array | None:
-        """Measured over predicted variances (k,)."""
-        return None if self.measured is None or self.predicted is None else np.asarray(self.measured.variance / self.predicted)
+        """Measured over predicted variances (k,); NaN or infinite along axes without noise."""
+        if self.measured is None or self.predicted is None:
+            return None
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray(self.measured.variance / self.predicted)
 
     @property
     def largest_deviation(self) -> float:

@@ -155,6 +155,11 @@ def test_an_unstable_point_is_said_and_the_others_are_measured():
     report.plot(learning_rate=0.05)
 
 
+def test_a_batch_of_all_samples_has_no_noise():
+    report = ls.flatness.from_sgd(LOSS, learning_rates=0.05, batch_sizes=100, samplings=("without", "reshuffle"), rng=1)
+    assert {p.not_measured for p in report} == {"a batch of all samples has no noise"}
+
+
 def test_runs_that_blow_up_are_left_out_and_counted(monkeypatch):
     kept = []
 

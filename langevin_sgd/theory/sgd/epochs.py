@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from langevin_sgd.models.arguments import Array, below_one, covariance_matrix, not_negative, numbers, positive, whole
-from langevin_sgd.theory.closed_forms.matrices import positive_definite
+from langevin_sgd.models.arguments import Array, below_one, not_negative, positive, whole
+from langevin_sgd.theory.closed_forms.matrices import noise_covariance, positive_definite
 from langevin_sgd.theory.sgd.discrete_variance import IterateCovariance
 from langevin_sgd.theory.sgd.minibatch_moments import batch_factor
 
@@ -51,9 +51,8 @@ def reshuffled_covariance(*, curvature: ArrayLike, constant: ArrayLike, learning
     array([0.00760701, 0.03714441])
     """
     k = positive_definite("curvature", curvature)
-    dim, given = len(k), numbers("constant", constant)
-    given = np.full(dim, given) if given.ndim == 0 else given
-    c = covariance_matrix("constant", np.diag(given) if given.ndim == 1 else given, dim)
+    dim = len(k)
+    c = noise_covariance("constant", constant, dim)
     eta, mu, decay = positive("learning_rate", learning_rate), below_one("momentum", momentum), not_negative("weight_decay", weight_decay)
     n, size = whole("dataset_size", dataset_size), whole("batch_size", batch_size)
     decayed = k + decay * np.eye(dim)
