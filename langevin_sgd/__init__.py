@@ -2,6 +2,7 @@
 from langevin_sgd import plots, theory
 from langevin_sgd.models import landscapes, losses, noise, systems
 from langevin_sgd.models.answers import Agreement, Estimate, Prediction
+from langevin_sgd.models.injection import Injection
 from langevin_sgd.models.key import Key
 from langevin_sgd.models.landscape import CriticalPoint, Landscape
 from langevin_sgd.models.region import Ball, Box, HalfSpace, Interval, Region, Sublevel, Where
@@ -19,9 +20,11 @@ from langevin_sgd.simulation.splitting import splitting
 from langevin_sgd.simulation.splitting_result import Splitting
 from langevin_sgd.simulation.trajectories import Trajectories, simulate
 from langevin_sgd.simulation.weighted_ensemble import WeightedEnsemble, weighted_ensemble
-from langevin_sgd.studies import flatness
+from langevin_sgd.studies import flatness, generalisation
 from langevin_sgd.studies.escape import Escape, EscapeReport, escape
 from langevin_sgd.studies.mean_passage_time import mean_passage_time
+from langevin_sgd.studies.sgd_escape import SGDEscape, SGDEscapeReport
+from langevin_sgd.studies.stability import StabilityMap, stability
 from langevin_sgd.studies.tails import TailExponent, tail_exponent
 from langevin_sgd.theory import exact
 from langevin_sgd.theory.chains.chain import Chain
@@ -36,9 +39,10 @@ from langevin_sgd.theory.weak_noise.quasipotential_field import quasipotential_f
 
 __all__ = [
     "SDE", "Agreement", "Ball", "Box", "Chain", "CriticalPoint", "Escape", "EscapeReport", "Estimate", "EulerMaruyama", "ExactLinear",
-    "FirstPassage", "FokkerPlanck", "Grid", "HalfSpace", "Interval", "Key", "Landscape", "Milstein", "Prediction", "QuasiStationary",
-    "Region", "SGDRuns", "SampledLoss", "Splitting", "Status", "Sublevel", "TailExponent", "Trajectories", "WeightedEnsemble", "Where",
-    "compose", "decompose", "escape", "exact", "first_passage", "flatness", "landscapes", "langevin", "linear", "losses",
-    "mean_passage_time", "minimum_action_path", "noise", "plots", "predict", "quasipotential", "quasipotential_field", "run_sgd", "sgd",
-    "simulate", "splitting", "systems", "tail_exponent", "theory", "weighted_ensemble",
+    "FirstPassage", "FokkerPlanck", "Grid", "HalfSpace", "Injection", "Interval", "Key", "Landscape", "Milstein", "Prediction",
+    "QuasiStationary", "Region", "SGDEscape", "SGDEscapeReport", "SGDRuns", "SampledLoss", "Splitting", "StabilityMap", "Status",
+    "Sublevel", "TailExponent", "Trajectories", "WeightedEnsemble", "Where", "compose", "decompose", "escape", "exact", "first_passage",
+    "flatness", "generalisation", "landscapes", "langevin", "linear", "losses", "mean_passage_time", "minimum_action_path", "noise",
+    "plots", "predict", "quasipotential", "quasipotential_field", "run_sgd", "sgd", "simulate", "splitting", "stability", "systems",
+    "tail_exponent", "theory", "weighted_ensemble",
 ]

@@ -13,8 +13,8 @@ import langevin_sgd as ls
 
 PACKAGE = Path(ls.__file__).parent
 FLOORS = {"core": 0, "models": 1, "simulation": 2, "theory": 2, "plots": 3, "studies": 4}
-RESULTS = {"Status", "CriticalPoint", "Region", "FirstPassage", "Trajectories", "Escape", "EscapeReport", "Splitting",
-           "WeightedEnsemble"}                                  # made by others
+RESULTS = {"Status", "CriticalPoint", "Region", "FirstPassage", "Trajectories", "Escape", "EscapeReport", "SGDEscape", "SGDEscapeReport",
+           "Splitting", "WeightedEnsemble"}                     # made by others
 FILES = sorted(p for p in PACKAGE.rglob("*.py") if p.parent != PACKAGE)
 
 

@@ -38,6 +38,17 @@ def by_sample(sample: Any, w: Any, data: Any, p: Any, values: Any, gradients: An
                            moved(address_of(gradients), k * len(w)))
 
 
+@njit(types.void(CURVATURE, VECTOR, MATRIX, VECTOR, MATRIX), cache=True, nogil=True)
+def diagonals(curvature: Any, w: Any, data: Any, p: Any, out: Any) -> None:
+    """The diagonal of the Hessian (N, d) of every sample at weights (d,)."""
+    d, unit, column = len(w), np.zeros(len(w)), np.empty(len(w))
+    for k in range(len(data)):
+        for j in range(d):
+            unit[j], column[:] = 1.0, 0.0
+            curvature(address_of(w), moved(address_of(data), k * data.shape[1]), address_of(p), address_of(unit), address_of(column))
+            unit[j], out[k, j] = 0.0, column[j]
+
+
 @njit(types.void(CURVATURE, VECTOR, MATRIX, VECTOR, CUBE), cache=True, nogil=True)
 def hessians(curvature: Any, w: Any, data: Any, p: Any, out: Any) -> None:
     """The Hessian (N, d, d) of every sample at weights (d,), row by row; for one entry of `out`, their sum."""

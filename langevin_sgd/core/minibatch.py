@@ -3,9 +3,11 @@
 `lane_kernel` runs many paths of few weights side by side, a path in each lane; `path_kernel` one path of many weights after the other.  A
 step draws the samples of a batch, calls the compiled gradient of the batch by address, and does
 
-    m ← μ m + (g / B + γ w),    w ← w − η_k m
+    m ← μ m + (g / B + n + γ w),    w ← w − η_k m
 
-Every path draws from its own stream (key, path), so its bits depend on nothing else.  Indices are floor(u N) with u a multiple of 2^-52.
+where the noise n, if it is injected, is made of normals and of the state w − r + o: r is fixed, or follows the weights as
+r ← β r + (1 − β) w, and o is where the noise has its centre.  Every path draws from its own stream (key, path), so its bits depend on
+nothing else.  Indices are floor(u N) with u a multiple of 2^-52.
 """
 from __future__ import annotations
 
@@ -35,7 +37,7 @@ from langevin_sgd.core.lanes import (
 )
 from langevin_sgd.core.levels import LEVEL
 from langevin_sgd.core.steps import MATRIX, VECTOR
-from langevin_sgd.core.streams import lane_words, next_word, start_lane, stream
+from langevin_sgd.core.streams import lane_normals, lane_words, next_word, normal_pair, start_lane, stream
 
 LARGEST_IN_LANES = 4            # weights of a path in a lane
 POLL = 256                      # steps between looks at the stop word
@@ -45,15 +47,15 @@ U = np.uint64
 aligned = njit(aligned_floats)
 
 # What the arrays of whole numbers and of floats of a run hold, in this order.
-N_STEPS, N_SAMPLES, BATCH_SIZE, SAMPLING, DIM, BOUNDED, AVERAGED, AVERAGE_FROM, AVERAGE_EVERY, N_SETTINGS = range(10)
-MOMENTUM, WEIGHT_DECAY = range(2)
+N_STEPS, N_SAMPLES, BATCH_SIZE, SAMPLING, DIM, BOUNDED, AVERAGED, AVERAGE_FROM, AVERAGE_EVERY, NORMALS, N_SETTINGS = range(11)
+MOMENTUM, WEIGHT_DECAY, KEPT, REFERENCE = range(4)     # β, 1 if the reference is fixed; and from REFERENCE on r (d), then o (d)
 IID, WITHOUT, RESHUFFLE = range(3)
 
 INLINED = [Path(__file__).with_name(f"{name}.py") for name in ("lanes", "elementary", "streams", "kernels", "dots")]
 SOURCES = hashlib.sha256(b"".join(file.read_bytes() for file in INLINED)).hexdigest()
 SIGNATURE = types.void(
-    MATRIX, int64, int64, int64, uint64, uint64, INTS, VECTOR, VECTOR, BATCH, MATRIX, VECTOR, LEVEL, VECTOR, INTS, CUBE, MATRIX, MATRIX,
-    CUBE, INTS, BYTES, INTS, INTS, int64)
+    MATRIX, int64, int64, int64, uint64, uint64, INTS, VECTOR, VECTOR, BATCH, MATRIX, VECTOR, VECTOR, LEVEL, VECTOR, INTS, CUBE, MATRIX,
+    MATRIX, CUBE, INTS, BYTES, INTS, INTS, int64)
 
 
 @njit(**LANE)
@@ -95,9 +97,9 @@ def drawn(state: Any, index: Any, at: int, size: int, order: Any, place: int, n:
 def path_kernel() -> Any:
     """Compile, or load from the cache, the kernel that runs one path after the other, of any number of weights.
 
-    ``run(x0, first, last, path0, low, high, settings, numbers, rates, batch, data, p, level, level_p, save, out, sums, after, square_sums,
-    n_averaged, status, reached, control, slot)``: paths first ... last - 1 of the arrays, path q on stream path0 + q; `rates` has one
-    learning rate, or one for each step; `out` (path, len(save), d) gets the weights after `save` steps; `after` (path, d) the last
+    ``run(x0, first, last, path0, low, high, settings, numbers, rates, batch, data, p, noise_p, level, level_p, save, out, sums, after,
+    square_sums, n_averaged, status, reached, control, slot)``: paths first ... last - 1 of the arrays, path q on stream path0 + q; `rates`
+    has one learning rate, or one for each step; `out` (path, len(save), d) gets the weights after `save` steps; `after` (path, d) the last
     weights.  If asked for, `sums` gets the sums over the averaged steps of the weights relative to the start, and `square_sums`
     (path, d, d) those of their products.
     """
@@ -105,24 +107,28 @@ def path_kernel() -> Any:
 
     @njit(SIGNATURE, nogil=True, cache=True, **CALLED_FROM_PYTHON)
     def run(x0: Any, first: Any, last: Any, path0: Any, low: Any, high: Any, settings: Any, numbers: Any, rates: Any, batch: Any, data: Any,
-            p: Any, level: Any, level_p: Any, save: Any, out: Any, sums: Any, after: Any, square_sums: Any, n_averaged: Any, status: Any,
-            reached: Any, control: Any, slot: Any) -> None:
+            p: Any, noise_p: Any, level: Any, level_p: Any, save: Any, out: Any, sums: Any, after: Any, square_sums: Any, n_averaged: Any,
+            status: Any, reached: Any, control: Any, slot: Any) -> None:
         version                                         # noqa: B018, only to be part of the cache's key
         wide_vectors()
         n_steps, n, size, d = settings[N_STEPS], settings[N_SAMPLES], settings[BATCH_SIZE], settings[DIM]
         sampling, bounded, averaged = settings[SAMPLING], settings[BOUNDED] != 0, settings[AVERAGED] != 0
         mu, decay, share = numbers[MOMENTUM], numbers[WEIGHT_DECAY], 1.0 / size
+        normals, kept = settings[NORMALS], numbers[KEPT]
         room = (d + LINE - 1) // LINE * LINE
-        own = aligned(4 * room)
+        own = aligned(6 * room)
         w, m, g, v = own[:d], own[room:room + d], own[2 * room:2 * room + d], own[3 * room:3 * room + d]
+        s, reference, z = own[4 * room:4 * room + d], own[5 * room:5 * room + d], aligned(normals + 1)
         index, order = np.empty(2 * size, np.int64), np.empty(n if sampling != IID else 0, np.int32)
         inside = carray(stack_floats(1), (1,))
-        w_at, g_at, data_at, p_at, index_at, level_p_at, inside_at = (
-            address_of(w), address_of(g), address_of(data), address_of(p), address_of(index), address_of(level_p), address_of(inside))
+        w_at, g_at, s_at, z_at, data_at, index_at = (
+            address_of(w), address_of(g), address_of(s), address_of(z), address_of(data), address_of(index))
+        p_at, noise_p_at, level_p_at, inside_at = address_of(p), address_of(noise_p), address_of(level_p), address_of(inside)
         for q in range(first, last):
             state = stream(low, high, path0 + q)
             for j in range(d):
                 w[j], m[j] = x0[q if len(x0) > 1 else 0, j], 0.0
+                reference[j] = numbers[REFERENCE + j] if kept == 1.0 else w[j]
             for k in range(len(order)):
                 order[k] = k
             done, place, saved, due, end, counted = 0, 0, 0, settings[AVERAGE_FROM] + 1, COMPLETED, 0
@@ -136,7 +142,11 @@ def path_kernel() -> Any:
                 for b in range(size):
                     index[b] = index[size + b]
                 state, place = drawn(state, index, size, size, order, place, n, sampling)
-                batch(w_at, data_at, index_at, size, p_at, g_at)
+                for k in range(0, normals, 2):
+                    state, z[k], z[k + 1] = normal_pair(state)
+                for j in range(d if normals else 0):
+                    s[j] = w[j] - reference[j] + numbers[REFERENCE + d + j]
+                batch(w_at, data_at, index_at, size, p_at, g_at, z_at, s_at, noise_p_at)
                 rate = rates[done if len(rates) > 1 else 0]
                 if mu == 0.0:
                     for j in range(d):
@@ -145,6 +155,9 @@ def path_kernel() -> Any:
                     for j in range(d):
                         m[j] = mu * m[j] + (share * g[j] + decay * w[j])
                         w[j] -= rate * m[j]
+                if normals and kept < 1.0:
+                    for j in range(d):
+                        reference[j] = kept * reference[j] + (1.0 - kept) * w[j]
                 done += 1
                 if bounded or done % 64 == 0 or done == n_steps or (saved < len(save) and done == save[saved]):
                     if not finite_row(w, d):
@@ -197,8 +210,8 @@ def lane_kernel() -> Any:
 
     @njit(SIGNATURE, nogil=True, cache=True, **CALLED_FROM_PYTHON)
     def run(x0: Any, first: Any, last: Any, path0: Any, low: Any, high: Any, settings: Any, numbers: Any, rates: Any, batch: Any, data: Any,
-            p: Any, level: Any, level_p: Any, save: Any, out: Any, sums: Any, after: Any, square_sums: Any, n_averaged: Any, status: Any,
-            reached: Any, control: Any, slot: Any) -> None:
+            p: Any, noise_p: Any, level: Any, level_p: Any, save: Any, out: Any, sums: Any, after: Any, square_sums: Any, n_averaged: Any,
+            status: Any, reached: Any, control: Any, slot: Any) -> None:
         version                                         # noqa: B018, only to be part of the cache's key
         if first >= last:
             return
@@ -210,6 +223,10 @@ def lane_kernel() -> Any:
         w, g, m = carray(w_at, (rows, LANES)), carray(g_at, (rows, LANES)), carray(stack_floats(size_of_state), (rows, LANES))
         origin, total = carray(stack_floats(size_of_state), (rows, LANES)), carray(stack_floats(size_of_state), (rows, LANES))
         square = carray(stack_floats(products), (rows * rows, LANES))
+        s_at = stack_floats(size_of_state)
+        s, reference = carray(s_at, (rows, LANES)), carray(stack_floats(size_of_state), (rows, LANES))
+        normals, kept = settings[NORMALS], numbers[KEPT]
+        z = np.empty((normals + 1, LANES))
         R, W = carray(stack_words(words), (4, LANES)), carray(stack_words(words), (4, LANES))
         rate, inside_at = carray(stack_floats(LANES), (LANES,)), stack_floats(LANES)
         inside = carray(inside_at, (LANES,))
@@ -221,14 +238,17 @@ def lane_kernel() -> Any:
         indices = np.empty(size * LANES, np.int64)
         order = np.empty((LANES if sampling != IID else 0, n), np.int32)
         index_at, data_at, p_at, level_p_at = address_of(indices), address_of(data), address_of(p), address_of(level_p)
+        z_at, noise_p_at = address_of(z), address_of(noise_p)
         constant, every, count = len(rates) == 1, settings[AVERAGE_EVERY], np.float64(n)
         for i in range(LANES):
             Q[i], event[i], E[i], done[i], due[i], place[i], inside[i], rate[i] = -1, NEVER, 1, 0, NEVER, 0, 1.0, rates[0]
             start_lane(R, i, low, high, path0)
             for j in range(rows):
                 w[j, i], m[j, i], g[j, i], origin[j, i], total[j, i] = 0.0, 0.0, 0.0, 0.0, 0.0
+                s[j, i], reference[j, i] = 0.0, 0.0
             for j in range(d):
                 w[j, i] = x0[0, j]
+                reference[j, i] = numbers[REFERENCE + j] if kept == 1.0 else w[j, i]
             for k in range(len(order) and n):
                 order[i, k] = k
         todo, running, steps = first, 0, 0
@@ -269,6 +289,8 @@ def lane_kernel() -> Any:
                     for j in range(d):
                         w[j, i], m[j, i], total[j, i] = x0[q if len(x0) > 1 else 0, j], 0.0, 0.0
                         origin[j, i] = w[j, i]
+                        if kept < 1.0:
+                            reference[j, i] = w[j, i]
                         for k in range(d):
                             square[j * rows + k, i] = 0.0
                     for k in range(len(order) and n):
@@ -302,7 +324,12 @@ def lane_kernel() -> Any:
                             order[i, place[i]] = taken
                             indices[b * LANES + i] = taken
                             place[i] += 1
-                batch(w_at, data_at, index_at, size, p_at, g_at)
+                for k in range(0, normals, 2):
+                    lane_normals(R, W, z, k, k + 1)
+                for j in range(d if normals else 0):
+                    for i in range(LANES):
+                        s[j, i] = w[j, i] - reference[j, i] + numbers[REFERENCE + d + j]
+                batch(w_at, data_at, index_at, size, p_at, g_at, z_at, s_at, noise_p_at)
                 if not constant:
                     for i in range(LANES):
                         rate[i] = rates[min(done[i], len(rates) - 1)]
@@ -310,6 +337,10 @@ def lane_kernel() -> Any:
                     for i in range(LANES):
                         m[j, i] = mu * m[j, i] + (share * g[j, i] + decay * w[j, i])
                         w[j, i] -= rate[i] * m[j, i]
+                if normals and kept < 1.0:
+                    for j in range(d):
+                        for i in range(LANES):
+                            reference[j, i] = kept * reference[j, i] + (1.0 - kept) * w[j, i]
                 if bounded:
                     level(w_at, level_p_at, inside_at)
                 for i in range(LANES):

@@ -14,7 +14,6 @@ import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum
 from typing import Any
 
 from numba import float64, njit, types
@@ -22,6 +21,7 @@ from numba import float64, njit, types
 from langevin_sgd.core import schemes
 from langevin_sgd.core.elementary import exp2_below_zero
 from langevin_sgd.core.lanes import CALLED_BY_ADDRESS, LANES, own_subroutines, wide_vectors
+from langevin_sgd.core.noise_text import NoiseForm, amplitudes, kick
 from langevin_sgd.core.user_functions import compiled_for_lanes
 
 MINUS_TWO_IN_BITS = -2 * math.log2(math.e)      # exp(-2 x) = 2^(MINUS_TWO_IN_BITS x)
@@ -29,15 +29,6 @@ Function = Callable[..., Any]
 POINTER, VECTOR, MATRIX = types.CPointer(float64), types.Array(float64, 1, "C"), types.Array(float64, 2, "C")
 # step(lane memory, dt, time origin, n, end, p, B): step n, and step n + 1 unless that is the end; in first passage, n is in the lanes
 STEP = types.FunctionType(types.void(POINTER, float64, float64, float64, float64, POINTER, POINTER))
-
-
-class NoiseForm(Enum):
-    """What the noise function of a step returns, for dX = b dt + sqrt(ε) G dW with C = G Gᵀ."""
-
-    COMPONENTWISE = "the variances c_k of a diagonal C"
-    MODULATED = "s, for C = s M with the constant matrix M = B Bᵀ, where B comes with the call"
-    FULL = "the matrix C, which is factored in every step"
-    FACTOR = "the matrix G"
 
 
 @dataclass(frozen=True)
@@ -180,12 +171,7 @@ def _map(model: StepModel, k: int) -> str:
     """The line of the one-step map of component k, from x to u."""
     if model.slope is not None:
         return f"u{k} = milstein(x{k}, {_part(model, 'f', k)}, h, eps * {_part(model, 'c', k)}, eps * {_part(model, 'm', k)}, w{k})"
-    noise = {NoiseForm.COMPONENTWISE: f"g{k} * z{k}", NoiseForm.MODULATED: f"g * z{k}"}.get(
-        model.form, " + ".join(f"g{k}_{m} * z{m}" for m in range(model.dim)))
-    if model.form in (NoiseForm.FULL, NoiseForm.FACTOR):
-        columns = range(k + 1) if model.form is NoiseForm.FULL else range(model.dim)
-        noise = "scale * (" + " + ".join(f"g{k}_{m} * z{m}" for m in columns) + ")"
-    return f"u{k} = euler_maruyama(x{k}, {_part(model, 'f', k)}, h, {noise})"
+    return f"u{k} = euler_maruyama(x{k}, {_part(model, 'f', k)}, h, {kick(model.form, model.dim, k)})"
 
 
 def _noise(model: StepModel, half: int) -> list[str]:
@@ -194,27 +180,7 @@ def _noise(model: StepModel, half: int) -> list[str]:
     lines = [f"z{k} = {_row(model, 'Z', half * model.dim + k)}" for k in each]
     if model.slope is not None:
         return [*lines, f"c = noise{at}", f"m = slope{at}", *(f"w{k} = root * z{k}" for k in each)]
-    match model.form:
-        case NoiseForm.COMPONENTWISE:
-            return [*lines, f"c = noise{at}", *(f"g{k} = math.sqrt(eps * {_part(model, 'c', k)}) * root" for k in each)]
-        case NoiseForm.MODULATED:                           # the kernel has multiplied the normals by B
-            return [*lines, f"c = noise{at}", "g = math.sqrt(eps * c) * root"]
-        case NoiseForm.FACTOR:
-            factor = [f"g{k}_{m} = c[{k}][{m}]" for k in each for m in each]
-            return [*lines, f"c = noise{at}", "scale = math.sqrt(eps) * root", *factor]
-    return [*lines, f"c = noise{at}", "scale = math.sqrt(eps) * root", *_cholesky(model.dim)]
-
-
-def _cholesky(d: int) -> list[str]:
-    """The lines of G Gᵀ = C, lower triangular.  A pivot that is zero but for rounding is zero; a truly negative one makes the path NaN."""
-    lines = []
-    for j in range(d):
-        pivot = " - ".join([f"c[{j}][{j}]", *(f"g{j}_{m} * g{j}_{m}" for m in range(j))])
-        lines += [f"v = {pivot}", f"v = v if v > 1e-12 * c[{j}][{j}] else (0.0 if v >= -1e-12 * c[{j}][{j}] else math.nan)",
-                  f"g{j}_{j} = math.sqrt(v)", f"r = 1.0 / g{j}_{j} if v > 0.0 else 0.0"]
-        lines += [f"g{k}_{j} = (" + " - ".join([f"c[{k}][{j}]", *(f"g{k}_{m} * g{j}_{m}" for m in range(j))]) + ") * r"
-                  for k in range(j + 1, d)]
-    return lines
+    return [*lines, f"c = noise{at}", *amplitudes(model.form, model.dim)]
 
 
 def _levels(model: StepModel, name: str, x: str, t: str) -> list[str]:

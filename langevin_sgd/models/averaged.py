@@ -1,6 +1,7 @@
-"""A sampled loss as a landscape, for the equations that describe SGD on it."""
+"""A sampled loss as a landscape, and its covariance as a noise, for the equations that describe SGD on it."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from langevin_sgd.models.arguments import Array
 from langevin_sgd.models.landscape import Landscape
 
 if TYPE_CHECKING:
+    from langevin_sgd.models.noise import Noise
     from langevin_sgd.models.sampled import SampledLoss
 
 LARGEST = 16                    # weights of an equation
@@ -39,6 +41,64 @@ def hessian(x):
     return {hessian}
 """
 
+# The covariance C(w) of the gradients of all samples, as its factor G, lower triangular, and Σ_j ∂_j C_ij.  Gradients and Hessians are
+# taken relative to those of the first sample: their mean can be much larger than what they differ by.
+NOISE = """
+def covariance(w):
+    first, g, total, c = zeros({d}), zeros({d}), zeros({d}), zeros(({d}, {d}))
+    one(w, data[0], p, first)
+    for k in range(1, {n}):
+        for i in range({d}):
+            g[i] = -first[i]
+        one(w, data[k], p, g)
+        for i in range({d}):
+            total[i] += g[i]
+            for j in range(i + 1):
+                c[i, j] += g[i] * g[j]
+    for i in range({d}):
+        for j in range(i + 1):
+            c[i, j] = c[i, j] / {n} - total[i] * total[j] / {n}**2
+    return c
+
+def factor(x):
+    c = covariance(array([{state}]))
+    for j in range({d}):
+        scale = c[j, j]
+        for m in range(j):
+            c[j, j] -= c[j, m] * c[j, m]
+        c[j, j] = sqrt(c[j, j]) if c[j, j] > 1e-12 * scale else 0.0
+        for i in range(j + 1, {d}):
+            for m in range(j):
+                c[i, j] -= c[i, m] * c[j, m]
+            c[i, j] = c[i, j] / c[j, j] if c[j, j] > 0.0 else 0.0
+    return {lower}
+
+def divergence(x):
+    w, v, total = array([{state}]), zeros({d}), zeros({d})
+    g_mean, h_mean = zeros({d}), zeros(({d}, {d}))
+    for k in range({n}):
+        one(w, data[k], p, g_mean)
+        for j in range({d}):
+            v[j] = 1.0
+            along(w, data[k], p, v, h_mean[j])
+            v[j] = 0.0
+    g, h = zeros({d}), zeros(({d}, {d}))
+    for k in range({n}):
+        for i in range({d}):
+            g[i] = -g_mean[i] / {n}
+            for j in range({d}):
+                h[i, j] = -h_mean[i, j] / {n}
+        one(w, data[k], p, g)
+        for j in range({d}):
+            v[j] = 1.0
+            along(w, data[k], p, v, h[j])
+            v[j] = 0.0
+        for i in range({d}):
+            for j in range({d}):
+                total[i] += (h[i, j] * g[j] + g[i] * h[j, j]) / {n}
+    return {divergence}
+"""
+
 # Where no curvature is given: differences of gradients, extrapolated.
 DIFFERENCES = """
 def along(w, sample, p, v, out):
@@ -52,9 +112,7 @@ def along(w, sample, p, v, out):
 
 def averaged_landscape(loss: SampledLoss) -> Landscape:
     """Return the landscape of a sampled loss: an expression if it is a parabola, else functions that run over all samples."""
-    if loss.dim > LARGEST:
-        raise ValueError(f"the loss has {loss.dim} weights, but an equation has at most {LARGEST} components; run SGD itself with run_sgd.")
-    return _parabola(loss) if loss.is_quadratic else _of_functions(loss)
+    return _parabola(loss) if loss.is_quadratic and loss.dim <= LARGEST else _of_functions(loss)
 
 
 def _parabola(loss: SampledLoss) -> Landscape:
@@ -71,23 +129,52 @@ def _parabola(loss: SampledLoss) -> Landscape:
     return Landscape(" + ".join(terms), variables=names, **values)
 
 
+def averaged_noise(loss: SampledLoss) -> Noise:
+    """Return the covariance of a sampled loss as a noise: a quadratic if it is one, else functions that run over all samples."""
+    from langevin_sgd.models.measured_noise import LARGEST_FULL, taylor
+    from langevin_sgd.models.noise import from_functions
+    if loss.is_quadratic and loss.dim <= LARGEST_FULL:
+        return taylor(loss, None).model
+    scope = _compiled(loss)
+    return from_functions(scope["factor"], scope["divergence"], loss.dim)
+
+
 def _of_functions(loss: SampledLoss) -> Landscape:
+    scope = _compiled(loss)
+    return Landscape.from_functions(scope["value"], scope["gradient"], scope["hessian"], loss.dim)
+
+
+def _compiled(loss: SampledLoss) -> dict[str, Any]:
+    """The functions of one state."""
+    from math import sqrt
+
     from numba import njit
+    if loss.dim > LARGEST:
+        raise ValueError(f"the loss has {loss.dim} weights, but an equation has at most {LARGEST} components; run SGD itself with run_sgd.")
     if loss.data.size > MOST_NUMBERS:
         raise ValueError(f"the loss has {loss.data.size} numbers of data, but at most {MOST_NUMBERS} are compiled into an equation; give a "
                          "Landscape that describes it near the minimum, or take fewer samples with .take.")
-    d = loss.dim
-    sizes: dict[str, Any] = {"d": d, "n": loss.n_samples, "state": "x" if d == 1 else ", ".join(f"x[{k}]" for k in range(d))}
-    sizes["gradient"] = f"g[0] / {loss.n_samples}" if d == 1 else "(" + ", ".join(f"g[{k}] / {loss.n_samples}" for k in range(d)) + ",)"
-    rows = ["(" + ", ".join(f"h[{i}, {j}] / {loss.n_samples}" for j in range(d)) + ",)" for i in range(d)]
-    sizes["hessian"] = f"h[0, 0] / {loss.n_samples}" if d == 1 else "(" + ", ".join(rows) + ",)"
-    scope: dict[str, Any] = {"array": np.array, "zeros": np.zeros, "data": _frozen(loss.data), "p": _frozen(loss.p)}
+    d, n = loss.dim, loss.n_samples
+
+    def listed(entry: str, over: str = "") -> str:
+        """A number in one dimension, else a tuple of d."""
+        return entry.format(0) + over if d == 1 else f"({', '.join(entry.format(k) + over for k in range(d))},)"
+
+    def rows(entry: Callable[[int, int], str]) -> str:
+        return entry(0, 0) if d == 1 else f"({', '.join('(' + ', '.join(entry(i, j) for j in range(d)) + ',)' for i in range(d))},)"
+
+    sizes: dict[str, Any] = {"d": d, "n": n, "state": "x" if d == 1 else ", ".join(f"x[{k}]" for k in range(d)),
+                             "gradient": listed("g[{}]", f" / {n}"), "hessian": rows(lambda i, j: f"h[{i}, {j}] / {n}"),
+                             "lower": rows(lambda i, j: f"c[{i}, {j}]" if j <= i else "0.0"), "divergence": listed("total[{}]")}
+    scope: dict[str, Any] = {"array": np.array, "sqrt": sqrt, "zeros": np.zeros, "data": _frozen(loss.data), "p": _frozen(loss.p)}
     compiled = {"error_model": "numpy"}
     scope["one"] = njit(**compiled)(loss.adding_function)
     exec(DIFFERENCES.format(**sizes), scope)
     scope["along"] = njit(**compiled)(loss.curvature or scope["along"])
     exec(TEXT.format(**sizes), scope)
-    return Landscape.from_functions(scope["value"], scope["gradient"], scope["hessian"], d)
+    exec(NOISE.format(**sizes), scope)
+    scope["covariance"] = njit(**compiled)(scope["covariance"])
+    return scope
 
 
 def _frozen(array: Array) -> Array:

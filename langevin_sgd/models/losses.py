@@ -16,7 +16,11 @@ from langevin_sgd.core import sample_losses
 from langevin_sgd.models.arguments import Array, not_negative, numbers, one_of, positive, whole
 from langevin_sgd.models.data import generate, inputs_and_targets, load
 from langevin_sgd.models.landscapes import mirrored_parabola as mirrored_landscape
+from langevin_sgd.models.noise import Expression
 from langevin_sgd.models.sampled import SampledLoss
+
+# The covariance of a regression, turned over at m with its gradients: of q below it, and of q − 2m with the same sign beyond.
+MIRRORED = "where(x < m, constant + 2*linear*x + quadratic*x**2, constant + 2*linear*(x - 2*m) + quadratic*(x - 2*m)**2)"
 
 __all__ = ["deep_linear_chain", "diagonal_network", "generate", "linear_regression", "load", "logistic_regression", "matrix_factorisation",
            "matrix_sensing", "mirrored_parabola", "phase_retrieval", "ridge_regression", "smoothed_toy"]
@@ -217,8 +221,12 @@ def mirrored_parabola(inputs: ArrayLike, targets: ArrayLike, barrier: float, *, 
     height, x = positive("barrier", barrier), x[:, 0]
     h, r = 2 * x * x, 2 * x * (x @ y / (x @ x) * x - y)
     curvature = factor * float(h.mean())
-    return SampledLoss(f"mirrored parabola, {said}", np.column_stack([h, r]), 1, np.array([factor, np.sqrt(height / curvature)]),
-                       sample_losses.mirrored, sample_losses.mirrored_curvature, known_landscape=mirrored_landscape(curvature, height))
+    m = np.sqrt(height / curvature)
+    parts = {"constant": float((r * r).mean() - r.mean()**2), "linear": float((h * r).mean() - h.mean() * r.mean()),
+             "quadratic": float(h.var())}
+    return SampledLoss(f"mirrored parabola, {said}", np.column_stack([h, r]), 1, np.array([factor, m]), sample_losses.mirrored,
+                       sample_losses.mirrored_curvature, known_landscape=mirrored_landscape(curvature, height),
+                       known_noise=Expression(MIRRORED, m=m, **{name: factor**2 * value for name, value in parts.items()}))
 
 
 def smoothed_toy(n_samples: int = 1000, dim: int = 2, spread: float = 0.1, *, shifts: ArrayLike | None = None, factor: float = 15.0,

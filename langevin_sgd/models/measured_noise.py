@@ -19,6 +19,7 @@ from langevin_sgd.models.strength import Strength
 
 FORMS = ("componentwise", "matrix", "full")
 LARGEST_FULL = 4                # components of a matrix C(x), which is factored in every step
+MOST_AXES = 64                  # weights, above which points are chosen at random only, so many times
 SEED = 1
 
 
@@ -216,9 +217,24 @@ def _minimum(loss: SampledLoss, start: Array) -> Array:
 def _scale(loss: SampledLoss, middle: Array) -> float:
     """The distance at which the noise has about doubled, √(Tr Σ_g / Tr Σ_H); one if it does not grow."""
     w: Any = middle if loss.dim > 1 else float(middle[0])
+    if loss.dim > MOST_AXES:        # by its growth itself: all Hessians would be large
+        return _doubled(loss, middle)
     h = np.reshape(loss.sample_hessians(w), (loss.n_samples, loss.dim, loss.dim))
     growth, size = float(np.einsum("nij,nij->", h - h.mean(axis=0), h - h.mean(axis=0))) / loss.n_samples / loss.dim, loss.covariance(w)
     return math.sqrt(float(np.trace(np.atleast_2d(size))) / growth) if growth > 0 and np.any(size) else 1.0
+
+
+def _doubled(loss: SampledLoss, middle: Array) -> float:
+    """The distance in one random direction at which Tr C is twice that in the middle, within a factor of two."""
+    way = np.random.default_rng(SEED).normal(size=len(middle))
+    way /= np.linalg.norm(way)
+    start, distance = float(np.trace(loss.covariance(middle))), 1.0
+    for _ in range(20):
+        grown = float(np.trace(loss.covariance(middle + distance * way)))
+        if start <= grown - start <= 4 * start or not start > 0:
+            break
+        distance *= 2.0 if grown < 2 * start else 0.5
+    return distance
 
 
 def _around(middle: Array, radius: float) -> Array:
@@ -226,6 +242,9 @@ def _around(middle: Array, radius: float) -> Array:
     d = len(middle)
     if d == 1:
         return middle + radius * np.linspace(-2, 2, 17)[:, None]
+    if d > MOST_AXES:
+        others = np.random.default_rng(SEED).normal(size=(MOST_AXES, d)) / math.sqrt(d)
+        return middle + radius * np.concatenate([np.zeros((1, d)), others])
     axes = np.eye(d)
     pairs = [(axes[i] + sign * axes[j]) / math.sqrt(2) for i in range(d) for j in range(i) for sign in (1, -1)] if d <= LARGEST_FULL else []
     others = np.random.default_rng(SEED).normal(size=(2 * d, d)) / math.sqrt(d)
@@ -362,13 +381,14 @@ def _full(samples: Samples, away: Array) -> tuple[Noise, str]:
     return model, f"the fit has the eigenvalue {lowest:.3g} somewhere, so that it is no covariance there" if lowest < 0 else ""
 
 
-def taylor(loss: SampledLoss, center: ArrayLike | None = None) -> MeasuredNoise:
+def taylor(loss: SampledLoss, center: ArrayLike | None = None, microbatch: int = 1, rng: Any = 0) -> MeasuredNoise:
     """Return the noise that gradients and Hessians of the samples at one point say; see `langevin_sgd.noise.from_hessians`."""
     middle = _minimum(loss, np.zeros(loss.dim)) if center is None else state("center", center, loss.dim)
     w: Any = middle if loss.dim > 1 else float(middle[0])
     n, d = loss.n_samples, loss.dim
-    g, h = np.reshape(loss.sample_gradients(w), (n, d)), np.reshape(loss.sample_hessians(w), (n, d, d))
-    g, h = g - g.mean(axis=0), h - h.mean(axis=0)
+    g = np.reshape(loss.sample_gradients(w), (n, d))
+    h = np.reshape(loss.sample_hessians(w), (n, d, d)) if d <= LARGEST_FULL else np.reshape(loss.sample_hessian_diagonals(w), (n, d))
+    g, h = (_grouped(a - a.mean(axis=0), whole("microbatch", microbatch), rng) for a in (g, h))
     around = _around(middle, _scale(loss, middle))
     c = np.stack([np.reshape(loss.covariance(x if d > 1 else float(x[0])), (d, d)) for x in around])
     samples = Samples(middle, around, c, np.zeros_like(c), n, f"Hessians of {loss!r}")
@@ -376,13 +396,50 @@ def taylor(loss: SampledLoss, center: ArrayLike | None = None) -> MeasuredNoise:
         model: Noise = Quadratic(float((g**2).mean()), float((g[:, 0] * h[:, 0, 0]).mean()), float((h**2).mean()), float(middle[0]))
         return MeasuredNoise(samples, "componentwise", model, "")
     if d > LARGEST_FULL:
-        own = h[:, range(d), range(d)]
-        parts = (g**2).mean(axis=0), (g * own).mean(axis=0), (own**2).mean(axis=0)
+        parts = (g**2).mean(axis=0), (g * h).mean(axis=0), (h**2).mean(axis=0)
         return MeasuredNoise(samples, "componentwise", Quadratic(*parts, middle), "")
-    linear = np.einsum("ni,njk->ijk", g, h) / n
-    quadratic = np.einsum("nik,njl->ijkl", h, h) / n
-    model = FullQuadratic(g.T @ g / n, (linear + np.swapaxes(linear, 0, 1)) / 2, (quadratic + np.swapaxes(quadratic, 2, 3)) / 2, middle)
+    linear = np.einsum("ni,njk->ijk", g, h) / len(g)
+    quadratic = np.einsum("nik,njl->ijkl", h, h) / len(g)
+    model = FullQuadratic(g.T @ g / len(g), (linear + np.swapaxes(linear, 0, 1)) / 2, (quadratic + np.swapaxes(quadratic, 2, 3)) / 2,
+                          middle)
     return MeasuredNoise(samples, "full", model, "")
+
+
+def _grouped(away: Array, size: int, rng: Any) -> Array:
+    """Means over groups of samples at random, (groups, ...), scaled so that their second moments estimate those of single samples."""
+    n = len(away)
+    if size == 1:
+        return away
+    if n // size < 2:
+        raise ValueError(f"`microbatch` is {size}, but there are {n} samples, and at least two groups are needed to tell how they differ.")
+    order = np.random.default_rng(rng).permutation(n)[:n // size * size].reshape(-1, size)
+    return np.asarray(away[order].mean(axis=1) * math.sqrt(size * (n - 1) / (n - size)))
+
+
+def between_two_points(loss: SampledLoss, first: ArrayLike, second: ArrayLike, center: ArrayLike | None = None) -> MeasuredNoise:
+    """Return the noise that variances at two points say; see `langevin_sgd.noise.from_two_points`."""
+    a, b = state("first", first, loss.dim), state("second", second, loss.dim)
+    middle = _minimum(loss, (a + b) / 2) if center is None else state("center", center, loss.dim)
+    d = loss.dim
+    c = np.stack([np.reshape(loss.covariance(x if d > 1 else float(x[0])), (d, d)) for x in (a, b)])
+    apart = (a - middle)**2 - (b - middle)**2
+    if (apart == 0).any():
+        k = int(np.argmin(np.abs(apart)))
+        raise ValueError(f"`first` and `second` are equally far from the centre in component {k}, so that they do not tell how the noise "
+                         "grows there.")
+    variances = np.diagonal(c, axis1=1, axis2=2)
+    grows = (variances[0] - variances[1]) / apart
+    fits = [(max(float(g), 0.0), max(float(v - g * s), 0.0)) for g, v, s in zip(grows, variances[1], (b - middle)**2, strict=True)]
+    falls = any(g < 0 for g in grows) or any(v - g * s < 0 for g, v, s in zip(grows, variances[1], (b - middle)**2, strict=True))
+    model = Quadratic(_shaped([base for _, base in fits]), quadratic=_shaped([growth for growth, _ in fits]), center=_shaped(middle))
+    said = "what came out negative was set to zero" if falls else ""
+    return MeasuredNoise(Samples(middle, np.stack([a, b]), c, np.zeros_like(c), loss.n_samples, f"two points of {loss!r}"),
+                         "componentwise", model, said)
+
+
+def _shaped(parts: Any) -> Any:
+    """Numbers for each component as a noise takes them: one number in one dimension."""
+    return float(parts[0]) if len(parts) == 1 else np.asarray(parts)
 
 
 def _names(d: int) -> Names:

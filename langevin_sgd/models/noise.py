@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from langevin_sgd.models.sampled import SampledLoss
 
 __all__ = ["Anisotropic", "Constant", "Expression", "LossProportional", "Noise", "Quadratic", "from_functions", "from_hessians",
-           "from_trajectories", "measure"]
+           "from_trajectories", "from_two_points", "measure"]
 
 LARGEST_SHOWN = 16      # components of a matrix that is printed with its numbers
 
@@ -512,7 +512,7 @@ def measure(source: Any, at: ArrayLike | None = None, *, center: ArrayLike | Non
                     dataset_size=dataset_size, replacement=replacement)
 
 
-def from_hessians(loss: SampledLoss, center: ArrayLike | None = None) -> MeasuredNoise:
+def from_hessians(loss: SampledLoss, center: ArrayLike | None = None, *, microbatch: int = 1, rng: Any = 0) -> MeasuredNoise:
     """Return the quadratic noise that the gradients and Hessians of the samples at one point give: no fit, an expansion.
 
     Parameters
@@ -521,11 +521,14 @@ def from_hessians(loss: SampledLoss, center: ArrayLike | None = None) -> Measure
         A loss over data.
     center
         The point; the minimum if None.
+    microbatch, rng
+        Take gradients and Hessians of groups of so many samples at random, and from how these differ, how single ones do: an estimate.
 
     Returns
     -------
     MeasuredNoise
-        σ_g = Cov(g, g), σ_gH = Cov(g, H), σ_H = Cov(H, H); its `unexplained` compares it with C at points about the centre.
+        σ_g = Cov(g, g), σ_gH = Cov(g, H), σ_H = Cov(H, H), for more than 4 weights of each component by itself, from the diagonal of the
+        Hessians; its `unexplained` compares it with C at points about the centre.
 
     Notes
     -----
@@ -540,7 +543,40 @@ def from_hessians(loss: SampledLoss, center: ArrayLike | None = None) -> Measure
     """
     from langevin_sgd.models.measured_noise import taylor
     from langevin_sgd.models.sampled import sampled
-    return taylor(sampled(loss), center)
+    return taylor(sampled(loss), center, microbatch, rng)
+
+
+def from_two_points(loss: SampledLoss, first: ArrayLike, second: ArrayLike, center: ArrayLike | None = None) -> MeasuredNoise:
+    """Return the quadratic noise, without a linear part, that the variances of the gradients at two points give.
+
+    Parameters
+    ----------
+    loss
+        A loss over data.
+    first, second
+        Two states, at different distances from the centre in every component.
+    center
+        The minimum if None.
+
+    Returns
+    -------
+    MeasuredNoise
+        Component by component σ_H = [Var g(first) − Var g(second)] / [δ_first² − δ_second²]; what comes out negative is set to zero.
+
+    Notes
+    -----
+    Paper-inspired (`theory`, 10): two variances in place of Hessians.  A linear part of C, and what the other components do, goes into σ_H.
+
+    Examples
+    --------
+    >>> import langevin_sgd as ls
+    >>> loss = ls.losses.linear_regression([1.0, -2.0, 0.5], [0.7, -1.0, 1.2])
+    >>> ls.noise.from_two_points(loss, -1.0, 0.5).quadratic, ls.noise.from_hessians(loss).quadratic
+    (1.91..., 2.625)
+    """
+    from langevin_sgd.models.measured_noise import between_two_points
+    from langevin_sgd.models.sampled import sampled
+    return between_two_points(sampled(loss), first, second, center)
 
 
 def from_trajectories(x: Any, dt: float | None = None, *, bins: ArrayLike | int = 24, process: str = "chain",

@@ -19,6 +19,7 @@ from langevin_sgd.models.landscape import CriticalPoint, Landscape
 
 if TYPE_CHECKING:
     from langevin_sgd.models.fields import Names
+    from langevin_sgd.models.noise import Noise
 
 DIFFERENCE = 2e-3               # step of the differences that a Hessian is made of where none is given, relative to the weight
 
@@ -71,6 +72,7 @@ class SampledLoss:
     curvature: Callable[..., None] | None = None
     is_quadratic: bool = False
     known_landscape: Landscape | None = None
+    known_noise: Noise | None = None
     arguments: int = 0
 
     def __post_init__(self) -> None:
@@ -158,7 +160,7 @@ class SampledLoss:
         chosen = np.atleast_1d(np.asarray(samples))
         if chosen.ndim != 1 or not len(chosen) or chosen.dtype.kind not in "iu" or chosen.min() < 0 or chosen.max() >= self.n_samples:
             raise ValueError(f"`samples` is {samples!r}, but must be a list of whole numbers from 0 to {self.n_samples - 1}.")
-        return replace(self, data=self.data[chosen], known_landscape=None)
+        return replace(self, data=self.data[chosen], known_landscape=None, known_noise=None)
 
     # -------------------------------------------------------------------------------------------------------------- values
 
@@ -201,6 +203,18 @@ class SampledLoss:
         at = state("w", w, self.dim)
         h = self._hessians(at, self.n_samples) if self.curvature else self._differences(at)
         return h[:, 0, 0] if self.dim == 1 else h
+
+    def sample_hessian_diagonals(self, w: ArrayLike) -> Array:
+        """Return the diagonal of the Hessian of every sample at one w: (N, d), in one dimension (N,); for many weights."""
+        from langevin_sgd.core.evaluation import diagonals
+        at = np.ascontiguousarray(state("w", w, self.dim))
+        out = np.empty((self.n_samples, self.dim))
+        if self.curvature:
+            diagonals(compile_curvature(self.curvature, self.dim, self.data.shape[1], len(self.p)), at, self.data, self.p, out)
+        else:
+            for j in range(self.dim):
+                out[:, j] = self._column(at, j)[:, j]
+        return out[:, 0] if self.dim == 1 else out
 
     def minimum(self, start: ArrayLike) -> CriticalPoint:
         """Return the minimum of L that descent from `start` comes to.
@@ -251,6 +265,25 @@ class SampledLoss:
         from langevin_sgd.models.averaged import averaged_landscape
         return self.known_landscape or averaged_landscape(self)
 
+    @functools.cached_property
+    def noise(self) -> Noise:
+        """The covariance C(w) itself as a noise, exact at every state, as the equations of this library take it; for up to 16 weights.
+
+        Notes
+        -----
+        Where every sample is quadratic (or turned over), it is an expression; else each evaluation runs over all samples.
+
+        Examples
+        --------
+        >>> import langevin_sgd as ls
+        >>> loss = ls.losses.phase_retrieval([1.0, -2.0, 0.5], [1.1, 3.8, 0.2])
+        >>> sde = ls.sgd(loss, loss.noise, learning_rate=0.01, batch_size=2)
+        >>> sde.diffusion(0.7), 0.01 / 2 * loss.covariance(0.7) / 2
+        (0.054333..., 0.054333...)
+        """
+        from langevin_sgd.models.averaged import averaged_noise
+        return self.known_noise or averaged_noise(self)
+
     # ------------------------------------------------------------------------------------------------------------ internals
 
     @property
@@ -263,7 +296,7 @@ class SampledLoss:
         return compile_sample(self.adding_function, self.dim, self.data.shape[1], len(self.p))
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name not in ("landscape", "rows", "variables")}
+        return {name: value for name, value in self.__dict__.items() if name not in ("landscape", "noise", "rows", "variables")}
 
     def _averages(self, w: ArrayLike) -> tuple[Array, Array]:
         from langevin_sgd.core.evaluation import averages
@@ -290,10 +323,13 @@ class SampledLoss:
         """The Hessians of all samples from gradients at two distances, extrapolated: exact for gradients of degree four."""
         out = np.empty((self.n_samples, self.dim, self.dim))
         for j in range(self.dim):
-            h = DIFFERENCE * max(1.0, abs(float(w[j])))
-            near, far = (self._slope(w, j, h), self._slope(w, j, 2 * h))
-            out[:, j] = (4 * near - far) / 3
+            out[:, j] = self._column(w, j)
         return (out + np.swapaxes(out, 1, 2)) / 2
+
+    def _column(self, w: Array, j: int) -> Array:
+        """Column j of the Hessian of every sample, (N, d)."""
+        h = DIFFERENCE * max(1.0, abs(float(w[j])))
+        return (4 * self._slope(w, j, h) - self._slope(w, j, 2 * h)) / 3
 
     def _slope(self, w: Array, j: int, h: float) -> Array:
         up, down = w.copy(), w.copy()

@@ -75,7 +75,7 @@ def draw_escapes(reports: Mapping[str, ReportLike], *, title: str = "", formulas
     below.axhline(1.0, color="black", linewidth=0.8)
     if below.get_ylim()[1] > WIDE * below.get_ylim()[0]:
         below.set_yscale("log")
-        _plain_ticks(below)
+        plain_ticks(below)
     above.legend(handles=_legend(reports, names), fontsize=8, frameon=False, loc="best")
     if title:
         figure.suptitle(title, fontsize=11, x=0.02, ha="left")
@@ -119,7 +119,7 @@ def draw_comparison(comparisons: Mapping[str, Any], *, ax: Axes | None = None, y
         name = c.level_name
     ax.set_yscale("log")
     ax.axhline(1.0, color="black", linewidth=0.8)
-    _plain_ticks(ax)
+    plain_ticks(ax)
     ax.legend(fontsize=7.5, frameon=False, ncols=2, loc="upper left")
     low, high = ax.get_ylim()
     ax.set_ylim(low, high * (high / low)**0.35)          # room for the legend
@@ -168,7 +168,7 @@ def _legend(reports: Mapping[str, ReportLike], names: Sequence[str]) -> list[Any
                       for k, name in enumerate(names)]
 
 
-def _plain_ticks(ax: Axes) -> None:
+def plain_ticks(ax: Axes) -> None:
     """Write ratios as numbers, and keep the range such that 1 is in it."""
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
     low, high = ax.get_ylim()

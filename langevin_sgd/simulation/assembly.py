@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from langevin_sgd.core.steps import Fold, NoiseForm, StepModel, compile_step
+from langevin_sgd.core.noise_text import NoiseForm
+from langevin_sgd.core.steps import Fold, StepModel, compile_step
 from langevin_sgd.core.steps import Wall as CompiledWall
 from langevin_sgd.models.arguments import Array
 from langevin_sgd.models.covariance import Structure, symmetric_root

@@ -12,11 +12,13 @@ from langevin_sgd.core import minibatch as kernels
 from langevin_sgd.core.batches import compile_batch
 from langevin_sgd.core.levels import compile_level
 from langevin_sgd.models.arguments import Array, finite, not_negative, numbers, one_of, positive, whole
+from langevin_sgd.models.injection import Injection
 from langevin_sgd.models.key import Key
 from langevin_sgd.models.region import Face, Region, Wall, boundary
 from langevin_sgd.models.sampled import SampledLoss, sampled
 from langevin_sgd.models.status import Status
 from langevin_sgd.simulation.ensemble import NOT_STARTED, available_cores, initial_states, run_chunks, shown, warn_of_stop
+from langevin_sgd.simulation.injection import prepared
 from langevin_sgd.simulation.sgd_runs import Iteration, SGDRuns
 
 SAVED = 101                     # times that are saved if none are asked for
@@ -26,10 +28,11 @@ Schedule = float | Sequence[float] | Callable[[int], float]
 
 
 def run_sgd(loss: SampledLoss, w0: ArrayLike, *, learning_rate: Schedule, batch_size: int, n_steps: int, sampling: str = "iid",
-            momentum: float = 0.0, weight_decay: float = 0.0, domain: Region | None = None, t_eval: ArrayLike | None = None,
-            average_from: float | None = None, average_every: int = 1, n_paths: int | None = None, first_path: int = 0, rng: Any = None,
-            max_seconds: float | None = None, threads: int | None = None, progress: bool | None = None) -> SGDRuns:
-    """Run real minibatch SGD, an ensemble of runs: m ← μ m + (g_B + γ w), w ← w − η m.
+            momentum: float = 0.0, weight_decay: float = 0.0, domain: Region | None = None, inject: Injection | None = None,
+            t_eval: ArrayLike | None = None, average_from: float | None = None, average_every: int = 1, n_paths: int | None = None,
+            first_path: int = 0, rng: Any = None, max_seconds: float | None = None, threads: int | None = None,
+            progress: bool | None = None) -> SGDRuns:
+    """Run real minibatch SGD, an ensemble of runs: m ← μ m + (g_B + n + γ w), w ← w − η m.
 
     Parameters
     ----------
@@ -50,6 +53,8 @@ def run_sgd(loss: SampledLoss, w0: ArrayLike, *, learning_rate: Schedule, batch_
         μ and γ.
     domain
         A region: a run ends when it is first outside after an iteration.
+    inject
+        Noise n that is added to the gradient of every batch, an `Injection`; none if None.
     t_eval
         Times to save, t = Σ η: each must be that of an iteration (to 1e-9 η); about 101 evenly spaced in iterations if None.
     average_from, average_every
@@ -96,7 +101,7 @@ def run_sgd(loss: SampledLoss, w0: ArrayLike, *, learning_rate: Schedule, batch_
     walls = _walls(domain, loss, start)
     save = _steps_to_save(clock, rates, t_eval)
     average = None if average_from is None else _average_from(clock, finite("average_from", average_from))
-    iteration = Iteration(loss, rates, size, sampling, mu, decay)
+    iteration = Iteration(loss, rates, size, sampling, mu, decay, inject)
     run = Run(iteration, steps, walls, save, average, whole("average_every", average_every), key)
     budget = None if max_seconds is None else positive("max_seconds", max_seconds)
     columns = run(start, count, whole("first_path", first_path, 0), threads=threads, progress=progress, max_seconds=budget)
@@ -176,13 +181,15 @@ class Run:
         """Run the paths first_path ... first_path + n_paths - 1."""
         made, loss = self.iteration, self.iteration.loss
         d, in_lanes = loss.dim, loss.dim <= kernels.LARGEST_IN_LANES
-        rows = loss.data if in_lanes else loss.rows
-        batch = compile_batch(loss.adding_function, d, loss.data.shape[1], len(loss.p), lanes=in_lanes, stride=rows.shape[1])
+        rows, added = loss.data if in_lanes else loss.rows, prepared(made.inject, loss, made.batch_size, made.sampling)
+        batch = compile_batch(loss.adding_function, d, loss.data.shape[1], len(loss.p), lanes=in_lanes, stride=rows.shape[1],
+                              injected=added.noise)
         names, values = _parameters(self.walls)
         scalar = tuple(tuple(face.level.scalar(names) for face in wall) for wall in self.walls)
         level = compile_level(scalar, d, len(names), lanes=in_lanes)
         kernel = kernels.lane_kernel() if in_lanes else kernels.path_kernel()
-        settings, real = self._settings(), np.array([made.momentum, made.weight_decay])
+        settings, real = self._settings(), np.concatenate([[made.momentum, made.weight_decay, added.kept], added.reference, added.offset])
+        settings[kernels.NORMALS] = added.normals(d, made.batch_size)
         size = n_paths if self.average is not None else 0
         x, last = np.empty((n_paths, len(self.save), d)), np.empty((n_paths, d))
         last[:] = start
@@ -191,7 +198,8 @@ class Run:
         low, high = self.key.words
 
         def chunk(first: int, last_path: int, control: NDArray[np.int64], slot: int) -> None:
-            kernel(start, first, last_path, first_path, low, high, settings, real, made.rates, batch, rows, loss.p, level, values,
+            kernel(start, first, last_path, first_path, low, high, settings, real, made.rates, batch, rows, loss.p, added.numbers, level,
+                   values,
                    self.save, x, first_moment, last, second_moment, averaged, status, steps, control, slot)
 
         if not in_lanes and chunks is None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from langevin_sgd.models.arguments import Array
+from langevin_sgd.models.injection import Injection
 from langevin_sgd.models.interpretation import Interpretation
 from langevin_sgd.models.key import Key
 from langevin_sgd.models.region import Region
@@ -35,6 +36,8 @@ class Iteration:
         Batches, and how they are drawn.
     momentum, weight_decay
         μ and γ.
+    inject
+        Noise that is added to the gradients, or None.
     """
 
     loss: SampledLoss
@@ -43,6 +46,7 @@ class Iteration:
     sampling: str
     momentum: float
     weight_decay: float
+    inject: Injection | None = None
 
     @property
     def interpretation(self) -> Interpretation | None:
@@ -64,11 +68,13 @@ class Iteration:
         from importlib.metadata import version
         return {"loss": repr(self.loss), "learning_rate": self.rates if len(self.rates) > 1 else float(self.rates[0]),
                 "batch_size": self.batch_size, "sampling": self.sampling, "momentum": self.momentum, "weight_decay": self.weight_decay,
+                "inject": repr(self.inject),
                 "clock": "t = Σ learning rate", "langevin_sgd": version("langevin_sgd"), "numba": version("numba"), "numpy": np.__version__}
 
     def __repr__(self) -> str:
         rate = f"{self.rates[0]:g}" if len(self.rates) == 1 else f"{self.rates.min():g} to {self.rates.max():g}"
         more = "".join(f", {name} {value:g}" for name, value in (("momentum", self.momentum), ("weight decay", self.weight_decay)) if value)
+        more += "" if self.inject is None else f", injected {self.inject!r}"
         return f"SGD(learning rate {rate}, batch size {self.batch_size} {self.sampling}{more})"
 
 

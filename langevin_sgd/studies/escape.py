@@ -1,27 +1,26 @@
 """How long does it take to leave a minimum, and which theory says so?  `escape` and its report."""
 from __future__ import annotations
 
-import dataclasses
 import math
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
 from langevin_sgd.models.answers import Estimate, Prediction
 from langevin_sgd.models.arguments import positive, whole
 from langevin_sgd.models.key import Key
+from langevin_sgd.models.sampled import SampledLoss
 from langevin_sgd.models.sde import SDE
 from langevin_sgd.simulation.first_passage import first_passage
 from langevin_sgd.simulation.schemes import EulerMaruyama, Milstein, Scheme
 from langevin_sgd.studies.passage import Passage
+from langevin_sgd.studies.passage_theory import closed_forms, exact_time
 from langevin_sgd.studies.report_text import escape_table
+from langevin_sgd.studies.sgd_escape import MAX_GRADIENTS, SGDEscapeReport, sgd_escape
 from langevin_sgd.studies.time_scale import ACCURACY
-from langevin_sgd.theory.exact import QuadratureError, mean_passage_time
-from langevin_sgd.theory.grids.automatic_grid import mean_passage_time_on_grid
-from langevin_sgd.theory.predictions.predict import predict
 
 if TYPE_CHECKING:
     import xarray
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 N_PATHS = 2000
 FEWEST_PATHS = 200              # below these, a measurement is not worth its time
 MAX_STEPS = 4 * 10**9           # path-steps for one measurement
-ON_GRID = 5e-3                  # relative error of exact times in two and three dimensions: far below that of a measurement
 FAR = 4.0                       # standard errors, beside the bias of the step, at which measured and exact disagree
 
 
@@ -241,15 +239,28 @@ class EscapeReport:
     __repr__ = __str__
 
 
-def escape(sde: SDE, start: Any, saddle: Any, end: Any = None, counts: str = "crossing", noise_levels: Sequence[float] | None = None,
-           dt: float | None = None, n_paths: int | None = None, rng: Any = None, *, max_steps: float = MAX_STEPS,
-           progress: bool | None = None) -> EscapeReport:
+@overload
+def escape(sde: SDE, start: Any, saddle: Any, end: Any = ..., counts: str = ..., noise_levels: Sequence[float] | None = ...,
+           dt: float | None = ..., n_paths: int | None = ..., rng: Any = ..., *, max_steps: float | None = ...,
+           progress: bool | None = ...) -> EscapeReport: ...
+
+
+@overload
+def escape(sde: SampledLoss, start: Any, saddle: Any, end: Any = ..., counts: str = ..., noise_levels: Sequence[float] | None = ...,
+           dt: None = ..., n_paths: int | None = ..., rng: Any = ..., *, learning_rate: float | None = ..., batch_size: int | None = ...,
+           max_steps: float | None = ..., progress: bool | None = ...) -> SGDEscapeReport: ...
+
+
+def escape(sde: SDE | SampledLoss, start: Any, saddle: Any, end: Any = None, counts: str = "crossing",
+           noise_levels: Sequence[float] | None = None, dt: float | None = None, n_paths: int | None = None, rng: Any = None, *,
+           learning_rate: float | None = None, batch_size: int | None = None, max_steps: float | None = None,
+           progress: bool | None = None) -> EscapeReport | SGDEscapeReport:
     """Measure, compute and predict the time to leave a minimum over a saddle.
 
     Parameters
     ----------
     sde
-        The equation.
+        The equation; or a loss over data, for minibatch SGD itself.
     start, saddle
         The minimum and the saddle: numbers, arrays (d,), or `CriticalPoint`.
     end
@@ -258,22 +269,28 @@ def escape(sde: SDE, start: Any, saddle: Any, end: Any = None, counts: str = "cr
         "crossing": from start to end.  "reaching": from start to the saddle, which takes half as long.
     noise_levels
         Values of the number that the noise strength is given by (temperature, learning rate or strength); None: the equation as it is.
+        For SGD, learning rates.
     dt
-        The time step; if None, one whose bias is about half a per cent.
+        The time step; if None, one whose bias is about half a per cent.  SGD has none but its learning rate.
     n_paths
         Number of paths of each measurement, 2000 if None; fewer where `max_steps` would not do, and none where it is hopeless.
     rng
         As for `simulate`; each level has a key of its own.
+    learning_rate, batch_size
+        Of minibatch SGD on a loss over data, with batches drawn with replacement; an equation has its own.
     max_steps
-        Path-steps for each measurement.
+        Path-steps for each measurement, of SGD per-sample gradients; 4e9 if None, 2e9 for SGD.
     progress
         As for `simulate`.
 
     Returns
     -------
-    EscapeReport
+    EscapeReport or SGDEscapeReport
         Measured with interval, exact (by quadrature in one dimension, and where the component that moves is an equation by itself; else
         by the generator on a grid, in up to three dimensions), and every closed form with its ratio to the exact time and its regime.
+        For a loss over data, of up to 16 weights: SGD measured, the exact chain of its real batches, the chain with normal noise of the
+        same covariance, the Itô equation with that covariance, with its quadratic, and with its value at the minimum, closed forms, and
+        the exponents of SGD and of the equation.
 
     Examples
     --------
@@ -282,12 +299,42 @@ def escape(sde: SDE, start: Any, saddle: Any, end: Any = None, counts: str = "cr
     >>> report = ls.escape(sde, -1.0, 0.0, noise_levels=[0.05, 0.1], n_paths=500, rng=1)
     >>> report.escapes[1].exact.value, report.holds
     (66.26862..., True)
+
+    SGD itself: no diffusion with the same covariance has its time.
+
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(7)
+    >>> loss = ls.losses.mirrored_parabola(rng.normal(size=500), rng.normal(size=500), barrier=0.3)
+    >>> print(ls.escape(loss, 0.0, 0.819, learning_rate=0.05, batch_size=1, n_paths=500, rng=1))
+    escape of SGD from 0. over 0.819 to 1.39...
+    ...
+    - SGD and the chain of its real batches agree ...
+    - Gaussian chain does NOT describe SGD here; ratio 0.7...
+    - equation does NOT describe SGD here; ratio 0.7...
+    ...
     """
+    if isinstance(sde, SampledLoss):
+        return _of_sgd(sde, start, saddle, end, counts, noise_levels, learning_rate, batch_size, dt, n_paths, Key.draw(rng), max_steps,
+                       progress)
+    if learning_rate is not None or batch_size is not None:
+        raise ValueError("`learning_rate` and `batch_size` are for a loss over data; an equation has its own: give sde.replace(...).")
     key = Key.draw(rng)
     levels, name = _levels(sde, noise_levels)
     passages = [Passage.of(_at_level(sde, name, level), start, saddle, end, counts) for level in levels]
     return escapes(passages, levels, name, title=f"escape from {passages[0]}: {sde!r}", dt=dt, n_paths=n_paths, key=key,
-                   max_steps=max_steps, progress=progress)
+                   max_steps=MAX_STEPS if max_steps is None else max_steps, progress=progress)
+
+
+def _of_sgd(loss: SampledLoss, start: Any, saddle: Any, end: Any, counts: str, levels: Sequence[float] | None, learning_rate: float | None,
+            batch_size: int | None, dt: float | None, n_paths: int | None, key: Key, max_steps: float | None,
+            progress: bool | None) -> SGDEscapeReport:
+    if dt is not None:
+        raise ValueError("`dt` is given, but SGD has no time step but its learning rate; leave it out.")
+    if (learning_rate is None) == (levels is None):
+        raise ValueError("for a loss over data exactly one of `learning_rate` and `noise_levels`, several learning rates, must be given.")
+    rates = np.atleast_1d(np.asarray(learning_rate if levels is None else levels, dtype=float)).tolist()
+    return sgd_escape(loss, start, saddle, end, counts, rates, 1 if batch_size is None else batch_size, n_paths, key,
+                      MAX_GRADIENTS if max_steps is None else max_steps, progress)
 
 
 def escapes(passages: Sequence[Passage], levels: Sequence[float], level_name: str, *, title: str, key: Key, dt: float | None = None,
@@ -303,8 +350,8 @@ def escapes(passages: Sequence[Passage], levels: Sequence[float], level_name: st
     stopped = ""
     try:
         for k, (passage, level) in enumerate(zip(passages, levels, strict=True)):
-            computed, not_exact = _exact(passage)
-            predictions = _predictions(passage)
+            computed, not_exact = exact_time(passage)
+            predictions = closed_forms(passage)
             measured, reason = None, "not asked for"
             if measure is None or measure[k]:
                 expected = computed.value if computed else min((p.value for p in predictions.values()), default=math.nan)
@@ -339,30 +386,6 @@ def _scheme(sde: SDE) -> Scheme:
     """Milstein's scheme where the noise depends on the state and allows it, else Euler's."""
     slope = sde.covariance.milstein_slope()
     return EulerMaruyama() if slope is None or sde.covariance.is_constant else Milstein()
-
-
-def _exact(passage: Passage) -> tuple[Estimate | None, str]:
-    """The exact time, or why there is none."""
-    line = passage.along_axis()
-    try:
-        if line is None:
-            return mean_passage_time_on_grid(passage.sde, passage.start, passage.domain(), through=(passage.saddle, passage.end),
-                                             relative_error=ON_GRID), ""
-        return mean_passage_time(line.sde, float(line.start[0]), line.domain()), ""
-    except QuadratureError as error:                # what it reached is worth more than nothing, and its interval says how much
-        return error.estimate, str(error)
-    except ValueError as error:
-        return None, f"no exact value: {error}"
-
-
-def _predictions(passage: Passage) -> dict[str, Prediction]:
-    """The closed forms, halved where the clock stops at the saddle."""
-    points = [x if passage.sde.dim > 1 else float(x[0]) for x in (passage.start, passage.saddle)]
-    found = predict(passage.sde, *points) if not passage.sde.depends_on_time else {}
-    if passage.counts == "crossing":
-        return found
-    return {name: dataclasses.replace(p, log_value=p.log_value - math.log(2), because=p.because + "; halved, for reaching the saddle")
-            for name, p in found.items()}
 
 
 def _levels(sde: SDE, noise_levels: Sequence[float] | None) -> tuple[list[float], str]:

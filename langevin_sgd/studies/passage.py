@@ -107,7 +107,12 @@ def _next_minimum(sde: SDE, start: Array, saddle: Array) -> Array:
     def outward(x: Any) -> Array:
         return way * sde.evaluate(sde.drift_field, np.asarray(x, float)[..., None])[..., 0]
 
-    zeros = roots_between(outward, low, high, sde.kinks(low, high))
+    def attracts(x: float) -> bool:
+        """Whether the drift leads to a zero; from the saddle itself, if it was given in a few digits, it leads away."""
+        beside = 1e-6 * abs(s - m)
+        return float(outward(x - way * beside)) > 0 > float(outward(x + way * beside))
+
+    zeros = [x for x in roots_between(outward, low, high, sde.kinks(low, high)) if attracts(x)]
     if zeros:
         return np.array([min(zeros, key=lambda x: abs(x - s))])
     if sde.landscape is not None:

@@ -19,15 +19,18 @@ from langevin_sgd.theory.sgd.kesten import LinearStability, kesten_tail_exponent
 from langevin_sgd.theory.sgd.minibatch_moments import StationaryMoments, minibatch_moments
 from langevin_sgd.theory.sgd.regression import RegressionNoise, regression_covariance, regression_noise
 from langevin_sgd.theory.sgd.reshuffled_moments import reshuffled_moments
+from langevin_sgd.theory.sgd.stability import MinibatchStability, MomentStability, minibatch_stability, no_metastable_state
+from langevin_sgd.theory.sgd.stability_limits import StabilityLimits, stability_limits
 from langevin_sgd.theory.sgd.threshold import BARRIER_SHIFT, siegmund_nu, threshold_ratio
 from langevin_sgd.theory.sgd.variance_flatness import VarianceLine, variance_line
 
 __all__ = [
-    "BARRIER_SHIFT", "IterateCovariance", "LinearStability", "PowerLawStationary", "PowerLawStationaryInSpace", "RegressionNoise",
-    "StationaryMoments", "VarianceLine", "basin_odds", "bouchet_reygner_time", "cramer_exponent", "excess_loss", "eyring_kramers_time",
-    "kesten_tail_exponent", "kramers_time", "kramers_time_next_order", "laplace_time", "levy_exit_time", "linear_stability",
-    "log_loss_time", "maier_stein_time", "melnikov_meshkov_time", "minibatch_moments", "mirrored_time", "pac_bayes_bound",
+    "BARRIER_SHIFT", "IterateCovariance", "LinearStability", "MinibatchStability", "MomentStability", "PowerLawStationary",
+    "PowerLawStationaryInSpace", "RegressionNoise", "StabilityLimits", "StationaryMoments", "VarianceLine", "basin_odds",
+    "bouchet_reygner_time", "cramer_exponent", "excess_loss", "eyring_kramers_time", "kesten_tail_exponent", "kramers_time",
+    "kramers_time_next_order", "laplace_time", "levy_exit_time", "linear_stability", "log_loss_time", "maier_stein_time",
+    "melnikov_meshkov_time", "minibatch_moments", "minibatch_stability", "mirrored_time", "no_metastable_state", "pac_bayes_bound",
     "power_law_stationary", "power_law_stationary_d", "power_law_time", "power_law_time_published", "power_law_time_published_d",
-    "regression_covariance", "regression_noise", "reshuffled_covariance", "reshuffled_moments", "reshuffled_variance",
-    "sgd_covariance", "sgd_variance", "siegmund_nu", "threshold_ratio", "underdamped_kramers_time", "variance_line", "xie_time",
+    "regression_covariance", "regression_noise", "reshuffled_covariance", "reshuffled_moments", "reshuffled_variance", "sgd_covariance",
+    "sgd_variance", "siegmund_nu", "stability_limits", "threshold_ratio", "underdamped_kramers_time", "variance_line", "xie_time",
 ]

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from langevin_sgd.core.kernels import SLOT, horizon_kernel, passage_kernel
-from langevin_sgd.core.steps import NoiseForm, StepModel, compile_step
+from langevin_sgd.core.noise_text import NoiseForm
+from langevin_sgd.core.steps import StepModel, compile_step
 
 NO_MATRIX = np.empty((0, 0))
 

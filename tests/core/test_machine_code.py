@@ -13,7 +13,8 @@ import numba
 import numpy as np
 import pytest
 
-from langevin_sgd.core.steps import NoiseForm, Wall, compile_step
+from langevin_sgd.core.noise_text import NoiseForm
+from langevin_sgd.core.steps import Wall, compile_step
 from tests.core.kernel_runs import plain
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from langevin_sgd.core.kernels import COMPLETED, DIVERGED, EXITED, STOPPED
 from langevin_sgd.core.lanes import LANES
-from langevin_sgd.core.steps import Fold, NoiseForm, Wall, compile_step, layout, step_source
+from langevin_sgd.core.noise_text import NoiseForm
+from langevin_sgd.core.steps import Fold, Wall, compile_step, layout, step_source
 from tests.core.kernel_runs import horizon, nothing, passage, plain
 
 HIGH = Wall((lambda x, t, p: p[1] - x,), (lambda x, t, p: -1.0,))

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import langevin_sgd as ls
-from langevin_sgd.core.steps import NoiseForm, StepModel
+from langevin_sgd.core.noise_text import NoiseForm
+from langevin_sgd.core.steps import StepModel
 from tests.core.kernel_runs import horizon
 from tests.laws.standard_errors import Slope, slope
 from tests.simulation import reference as ref

@@ -91,6 +91,44 @@ def test_hessians_miss_a_term_of_the_same_order_unless_gradients_are_small() -> 
     assert ls.noise.from_hessians(loss, 0.0).quadratic == pytest.approx(a.var(), rel=1e-8)
 
 
+def test_groups_of_samples_tell_the_same_up_to_chance() -> None:
+    """Microbatches of 4 out of 4000 samples: 1000 groups, relative errors of √(2 / 1000) and more, since h is not normal; 5 of them.
+
+    Control: the variance of the groups as it is, a quarter.
+    """
+    x = np.random.default_rng(4).normal(size=4000)
+    loss = ls.losses.linear_regression(x, 0.5 * np.random.default_rng(5).normal(size=4000))
+    single, grouped = ls.noise.from_hessians(loss), ls.noise.from_hessians(loss, microbatch=4, rng=1)
+    assert grouped.quadratic == pytest.approx(single.quadratic, rel=0.4)
+    assert grouped.constant == pytest.approx(single.constant, rel=0.4)
+    several = [ls.noise.from_hessians(loss, microbatch=4, rng=k).quadratic for k in range(40)]
+    assert abs(np.mean(several) - single.quadratic) < 5 * np.std(several, ddof=1) / np.sqrt(40)
+    assert np.mean(several) / 4 < 0.5 * single.quadratic
+    with pytest.raises(ValueError, match="at least two groups"):
+        ls.noise.from_hessians(loss, microbatch=2001)
+
+
+def test_two_points_give_a_quadratic_without_a_linear_part() -> None:
+    """Symmetric data have none, so that two points tell all; where they have, it goes into σ_H."""
+    x, r = np.repeat([0.5, 1.0, 2.0], 2), np.tile([1.0, -1.0], 3)
+    loss = ls.losses.linear_regression(x, r)
+    assert ls.noise.from_hessians(loss, 0.0).linear == pytest.approx(0.0, abs=1e-14)
+    two, whole = ls.noise.from_two_points(loss, 0.3, -1.1, 0.0), ls.noise.from_hessians(loss, 0.0)
+    assert (two.constant, two.quadratic) == pytest.approx((whole.constant, whole.quadratic), rel=1e-12)
+    assert ls.noise.from_two_points(ONE, 0.3, -1.1).quadratic != pytest.approx(ls.noise.from_hessians(ONE).quadratic, rel=0.01)
+    with pytest.raises(ValueError, match="equally far"):
+        ls.noise.from_two_points(loss, 1.0, -1.0, 0.0)
+
+
+def test_many_weights_are_measured_without_their_whole_hessians() -> None:
+    x, y = ls.losses.generate(300, np.ones(80), label_noise=0.5, rng=1)
+    loss = ls.losses.linear_regression(x, y)
+    found, best = ls.noise.from_hessians(loss), loss.minimum(np.zeros(80)).x
+    assert found.constant == pytest.approx(loss.sample_gradients(best).var(axis=0), rel=1e-9)
+    assert found.quadratic == pytest.approx((x**2).var(axis=0), rel=1e-9)
+    assert found.samples.points.shape == (65, 80) and found.unexplained > 0.2
+
+
 def gradients(n: int, at: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Gradients of fresh samples with h ~ N(1, 2) and r ~ N(0, 1/2): C = 1/2 + 2 w²."""
     h, r = 1 + np.sqrt(2) * rng.normal(size=(len(at), n)), np.sqrt(0.5) * rng.normal(size=(len(at), n))

@@ -109,6 +109,44 @@ def test_the_landscape_is_the_same_function(name: str) -> None:
         assert np.asarray(land.hessian(w)) == pytest.approx(np.asarray(case.loss.hessian(w)), rel=1e-8, abs=1e-9)
 
 
+@pytest.mark.parametrize("name", ["linear", "mirrored", "logistic", "sensing", "diagonal chain"])
+def test_the_noise_is_the_covariance_itself_and_its_divergence(name: str) -> None:
+    """Against NumPy's covariance of the samples' gradients; its divergence against differences."""
+    loss = CASES[name].loss
+    c = loss.noise.covariance(loss.variables)
+    for seed in range(2):
+        w = weights(CASES[name], seed=seed)
+        assert c.at(w, 0.0, c.values) == pytest.approx(covariance_at(loss, w), rel=1e-9, abs=1e-12)
+        h, slopes = 1e-5, np.zeros(loss.dim)
+        for j, step in enumerate(h * np.eye(loss.dim)):
+            slopes += (covariance_at(loss, w + step) - covariance_at(loss, w - step))[:, j] / (2 * h)
+        assert c.divergence.vector(tuple(c.values))(w, 0.0, tuple(c.values.values())) == pytest.approx(slopes, rel=1e-6, abs=1e-7)
+
+
+def covariance_at(loss: ls.SampledLoss, w: np.ndarray) -> np.ndarray:
+    g = loss.sample_gradients(w if loss.dim > 1 else float(w[0])).reshape(loss.n_samples, loss.dim)
+    return np.cov(g.T, bias=True).reshape(loss.dim, loss.dim)
+
+
+def test_steps_of_its_equation_see_that_noise() -> None:
+    """One long step from one state, 100 000 paths: variances to 5 standard errors; with half of C they are 80 off."""
+    loss, w = CASES["sensing"].loss, np.array([0.6, -0.9])
+    runs = ls.simulate(ls.sgd(loss, loss.noise, learning_rate=0.1), w, (0, 1.0), 1.0, n_paths=100_000, t_eval=[1.0], rng=3)
+    found, expected = np.cov(runs.x[:, 0].T, bias=True), 0.1 * loss.covariance(w)
+    errors = np.sqrt((np.outer(np.diag(expected), np.diag(expected)) + expected**2) / 1e5)
+    assert np.abs((found - expected) / errors).max() < 5
+    assert np.abs((found - expected / 2) / errors).max() > 80
+
+
+@pytest.mark.parametrize("name", ["logistic", "factorisation", "toy"])
+def test_diagonals_of_hessians_are_those_of_hessians(name: str) -> None:
+    loss, w = CASES[name].loss, weights(CASES[name])
+    whole = np.diagonal(loss.sample_hessians(w), axis1=1, axis2=2)
+    assert loss.sample_hessian_diagonals(w) == pytest.approx(whole, rel=1e-12, abs=1e-12)
+    without = dataclasses.replace(loss, curvature=None)
+    assert without.sample_hessian_diagonals(w) == pytest.approx(whole, rel=1e-5, abs=1e-6)
+
+
 def test_samples_can_be_taken() -> None:
     part = CASES["linear"].loss.take([2, 2, 5])
     w = np.ones(3)

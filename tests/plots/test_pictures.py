@@ -224,3 +224,24 @@ def test_measured_noise_is_points_and_its_fit_a_line() -> None:
     upper, _ = draw_measured_noise(ls.noise.measure(plane), component=1)
     assert len(upper.containers[0].lines[0].get_xdata()) == 3          # the centre and one on either side lie on the axis
     assert len(drawn(upper.figure)) > 10_000
+
+
+def test_a_picture_of_stability_has_areas_between_its_limits() -> None:
+    """At the batch size 4 the metastable area ends at the limit in mean square, and the black line stands at that of the mean."""
+    x = np.random.default_rng(1).normal(size=30)
+    found = ls.stability(ls.losses.deep_linear_chain(x, x, depth=2), [[1.0, 1.0], [3.0, 1 / 3]], batch_sizes=[1, 4, 30])
+    figure = found.plot()
+    for ax, m in zip(figure.axes, found.minima, strict=True):
+        excluded, left, attracted, metastable = ax.collections
+        corners = metastable.get_paths()[0].vertices
+        assert np.isclose(corners[corners[:, 1] == 4][:, 0].max(), m.in_mean_square[1])
+        assert np.isclose(corners[:, 0].min(), found.learning_rates[0])
+        corners = excluded.get_paths()[0].vertices
+        assert np.isclose(corners[corners[:, 1] == 4][:, 0].min(), max(m.in_mean, m.almost_surely[1]))
+        assert np.allclose(ax.lines[0].get_xdata(), m.in_mean)
+        assert np.allclose(ax.lines[1].get_xdata(), m.in_mean_square) and np.allclose(ax.lines[2].get_xdata(), m.almost_surely)
+        assert all(areas.get_linewidth() == 0 for areas in (left, attracted))
+    assert len(figure.legends[0].get_texts()) == 7
+    assert len(drawn(figure)) > 10_000
+    single = ls.stability(found.loss, [1.0, 1.0], batch_sizes=[4]).plot()
+    assert single.axes[0].get_ylim()[0] < 4 < single.axes[0].get_ylim()[1]

@@ -92,10 +92,13 @@ def _extrapolated(counts: Array, values: Array) -> tuple[float, float]:
     A few lattices may lie on a line by luck, so that no error is taken to be less than a thousandth.
     """
     design = np.column_stack([np.ones(len(counts)), (counts[0] / counts)**2])
-    fit = np.linalg.lstsq(design, values, rcond=None)[0]
-    left = values - design @ fit
+    scale = float(np.abs(values).max())                     # a long time squared would overflow
+    if not 0 < scale < math.inf:
+        return scale, math.inf if scale else 0.0
+    fit = np.linalg.lstsq(design, values / scale, rcond=None)[0]
+    left = values / scale - design @ fit
     variance = float(left @ left) / (len(counts) - 2) * float(np.linalg.inv(design.T @ design)[0, 0])
-    return float(fit[0]), max(SAFE * math.sqrt(variance), LEAST * abs(float(fit[0])))
+    return scale * float(fit[0]), scale * max(SAFE * math.sqrt(variance), LEAST * abs(float(fit[0])))
 
 
 def _window(step: BatchStep, start: float, domain: Interval, wanted: int) -> tuple[float, float]:

@@ -9,6 +9,7 @@ from langevin_sgd.models.answers import Prediction
 from langevin_sgd.models.sde import SDE
 from langevin_sgd.theory.predictions.circulating import predictions_along_axis
 from langevin_sgd.theory.predictions.crossing import Point, coordinates, crossing
+from langevin_sgd.theory.predictions.metastability import lost_in_steps
 from langevin_sgd.theory.predictions.on_a_line import predictions_on_a_line
 from langevin_sgd.theory.predictions.particle import as_particle, predictions_of_particle
 from langevin_sgd.theory.predictions.saddle_in_space import predictions_in_space
@@ -56,13 +57,29 @@ def predict(sde: SDE, minimum: Point, saddle: Point) -> dict[str, Prediction]:
     interpretation changes no prediction.  Whether the noise is a function of the loss is looked at on the way itself:
     C = C_m (1 + 2 (L − L_m) / (κ ε C_m)) must hold within 1 % at all points of it.
 
+    An equation made by `sgd` knows its learning rate η, and is there for SGD: where SGD with this η has no metastable state at the minimum,
+    because η h ≥ 2 or because its variance grows (`theory`, 5.1), no form applies.
+
     Examples
     --------
     >>> import langevin_sgd as ls
     >>> sde = ls.langevin(ls.landscapes.double_well(), temperature=0.02)
     >>> ls.predict(sde, -1.0, 0.0)["kramers"]
     1.192e+06 (Kramers): applies, barrier / D = 12.5; what is left out is about 3.3 %
+    >>> sharp = ls.sgd(ls.landscapes.double_well(), ls.noise.Constant(1.0), learning_rate=1.1, batch_size=30)
+    >>> ls.predict(sharp, -1.0, 0.0)["kramers"]
+    3.714e+06 (Kramers): does not apply, SGD with this learning rate has no metastable state here: unstable in the mean, η λ_max = 2.2 must
+    be below 2
     """
+    found = _forms(sde, minimum, saddle)
+    start, top = (coordinates(name, x, sde.dim) for name, x in (("minimum", minimum), ("saddle", saddle)))
+    if not (lost := lost_in_steps(sde, start, float(np.linalg.norm(top - start)))):
+        return found
+    return {name: dataclasses.replace(p, applies=False, because=lost if p.applies else f"{lost}; {p.because}") for name, p in found.items()}
+
+
+def _forms(sde: SDE, minimum: Point, saddle: Point) -> dict[str, Prediction]:
+    """The closed forms, for an equation that is nothing but itself."""
     if not isinstance(sde, SDE):
         raise ValueError(f"`sde` is {sde!r}, but must be an equation, made by ls.sgd, ls.langevin or ls.SDE.")
     if sde.depends_on_time:

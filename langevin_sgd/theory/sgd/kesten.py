@@ -106,6 +106,10 @@ def linear_stability(*, learning_rate: float, curvature: ArrayLike | Distributio
     LinearStability
         The three answers, with the Lyapunov exponent of SGD and of the equation.
 
+    See Also
+    --------
+    minibatch_stability : the same for a loss over data, with any number of weights.
+
     Raises
     ------
     ValueError

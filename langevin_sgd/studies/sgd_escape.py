@@ -1,0 +1,362 @@
+"""How long does minibatch SGD itself stay in a minimum, and which description of it says so?
+
+Next to real runs stand the exact chain of real batches, the chain with normal noise of the same covariance, the Itô equation with that
+covariance, with its quadratic and with its value at the minimum, the closed forms for the equation, and the exponents of SGD and of the
+equation: at a fixed batch size no diffusion has the right one (`theory`, 5.3).
+"""
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from langevin_sgd.models import noise
+from langevin_sgd.models.answers import Estimate, Prediction
+from langevin_sgd.models.arguments import Array, positive, whole
+from langevin_sgd.models.fields import SymbolicField
+from langevin_sgd.models.key import Key
+from langevin_sgd.models.noise import Noise
+from langevin_sgd.models.sampled import SampledLoss
+from langevin_sgd.models.sde import SDE, sgd
+from langevin_sgd.simulation.first_passage import first_passage
+from langevin_sgd.simulation.minibatch import run_sgd
+from langevin_sgd.studies.passage import Passage
+from langevin_sgd.studies.passage_theory import closed_forms, exact_time
+from langevin_sgd.studies.sgd_escape_text import sgd_escape_table, verdicts
+from langevin_sgd.theory.chains.chain import Chain
+from langevin_sgd.theory.line.convergence import QuadratureError
+from langevin_sgd.theory.predictions.crossing import crossing
+from langevin_sgd.theory.sgd.cramer import cramer_exponent
+from langevin_sgd.theory.sgd.stability import MinibatchStability, minibatch_stability
+
+if TYPE_CHECKING:
+    import xarray
+    from matplotlib.figure import Figure
+
+N_PATHS = 2000
+FEWEST_PATHS = 200              # below these, a measurement is not worth its time
+MAX_GRADIENTS = 2e9             # per-sample gradients for one measurement
+COVARIANCE_COST = 10.0          # a covariance of all samples, over as many gradients
+FAR = 40.0                      # exponent of a time that nobody waits for
+USELESS = 0.2                   # relative error of an exact time that says nothing
+LONGEST = 50.0                  # expected times, after which a run is cut: fewer than one in 10²¹ of them are
+NORMAL, EQUATION, QUADRATIC, CONSTANT = "Gaussian chain", "equation", "quadratic C", "constant C"
+
+
+@dataclass(frozen=True)
+class Exponents:
+    """What multiplies in the mean time like exp(...): of SGD, W / η, and of the Itô equation with the same covariance, Φ_s − Φ_m."""
+
+    sgd: float
+    equation: float
+
+    @property
+    def log_ratio(self) -> float:
+        """By how much they differ: infinite if SGD never escapes."""
+        return self.sgd - self.equation
+
+
+@dataclass(frozen=True)
+class SGDEscape:
+    """One escape of SGD: measured, exact, approximated and predicted.
+
+    Attributes
+    ----------
+    level
+        What was varied: the learning rate, or the barrier.
+    loss, learning_rate, batch_size
+        Of SGD; batches are drawn with replacement.
+    passage
+        What was asked, for the Itô equation with the covariance of the loss.
+    measured, not_measured
+        The mean time of real runs, or why there is none.
+    exact, not_exact
+        That of the chain of real batches, or why there is none.
+    approximations
+        Mean times of what stands in place of SGD: "Gaussian chain", "equation", "quadratic C", "constant C"; exact, but for the Gaussian
+        chain of several weights, which is simulated.
+    predictions
+        The closed forms for the equation, by name.
+    exponents
+        Of SGD and of the equation; None where there is none.
+    largest_curvature
+        h_max, the largest curvature of a sample at the minimum.
+    stability
+        Linear stability of SGD at the minimum: without a metastable state there is no escape, and no formula of it applies.
+    """
+
+    level: float
+    loss: SampledLoss
+    learning_rate: float
+    batch_size: int
+    passage: Passage
+    measured: Estimate | None
+    not_measured: str
+    exact: Estimate | None
+    not_exact: str
+    approximations: dict[str, Estimate]
+    predictions: dict[str, Prediction]
+    exponents: Exponents | None
+    largest_curvature: float
+    stability: MinibatchStability
+
+    @property
+    def reference(self) -> Estimate | None:
+        """The time of SGD: exact, else measured."""
+        return self.exact or self.measured
+
+    def ratio(self, name: str) -> float:
+        """Return an approximation or a closed form over the time of SGD; NaN without one."""
+        if self.reference is None or not math.isfinite(self.reference.log_value):
+            return math.nan
+        log_ratio = (self.approximations.get(name) or self.predictions[name]).log_value - self.reference.log_value
+        return math.exp(log_ratio) if not log_ratio > 700 else math.inf
+
+    @property
+    def z(self) -> float:
+        """Measured minus exact, in standard errors, beyond the error of the exact time; NaN without both."""
+        return math.nan if self.measured is None or self.exact is None else self.measured.compare(self.exact).z
+
+    @property
+    def agrees(self) -> bool | None:
+        """Whether measured and exact agree; None unless there are both."""
+        return None if self.measured is None or self.exact is None else self.measured.compare(self.exact).agrees
+
+
+@dataclass(frozen=True)
+class SGDEscapeReport:
+    """Escapes of SGD at several levels, side by side: ``print(report)`` is the answer.
+
+    Attributes
+    ----------
+    title, level_name
+        What was asked, and what was varied.
+    escapes
+        One `SGDEscape` for each level.
+    stopped
+        Why the study was cut short, or "".
+    """
+
+    title: str
+    level_name: str
+    escapes: tuple[SGDEscape, ...]
+    stopped: str = ""
+
+    @property
+    def levels(self) -> list[float]:
+        """The levels."""
+        return [e.level for e in self.escapes]
+
+    @property
+    def approximations(self) -> list[str]:
+        """The names of what was computed in place of SGD."""
+        return list(dict.fromkeys(name for e in self.escapes for name in e.approximations))
+
+    @property
+    def formulas(self) -> list[str]:
+        """The names of all closed forms in the report."""
+        return list(dict.fromkeys(name for e in self.escapes for name in e.predictions))
+
+    def __iter__(self) -> Iterator[SGDEscape]:
+        return iter(self.escapes)
+
+    def table(self) -> str:
+        """Return the report as text: each time with its interval, and everything else by its ratio to the time of SGD."""
+        return sgd_escape_table(self)
+
+    def verdicts(self) -> list[str]:
+        """Return in sentences what agrees and what does not."""
+        return verdicts(self)
+
+    @property
+    def holds(self) -> bool:
+        """Whether simulation and the exact chain agree wherever there are both."""
+        return all(e.agrees is not False for e in self.escapes)
+
+    def slopes(self, name: str = "") -> Array:
+        """Return local slopes d ln τ / d ln level between neighbouring levels, (levels − 1,): of SGD, or of an approximation by name.
+
+        NaN where a time is missing.
+        """
+        logs = [self._log_time(e, name) for e in self.escapes]
+        return np.asarray(np.diff(logs) / np.diff(np.log(self.levels)))
+
+    @staticmethod
+    def _log_time(escape: SGDEscape, name: str) -> float:
+        found: Any = escape.reference if not name else escape.approximations.get(name) or escape.predictions.get(name)
+        return math.nan if found is None else float(found.log_value)
+
+    def plot(self) -> Figure:
+        """Draw log time against level (see `plots.draw_sgd_escapes`)."""
+        from langevin_sgd.plots.sgd_escape import draw_sgd_escapes
+        return draw_sgd_escapes(self)
+
+    def to_xarray(self) -> xarray.Dataset:
+        """Return a Dataset over the levels: measured and exact times with their intervals, approximations, closed forms, exponents."""
+        import xarray
+        nan = math.nan
+        columns: dict[str, list[float]] = {}
+        for name in ("measured", "exact"):
+            found = [getattr(e, name) for e in self.escapes]
+            columns |= {name: [f.value if f else nan for f in found], f"{name}_low": [f.low if f else nan for f in found],
+                        f"{name}_high": [f.high if f else nan for f in found], f"log_{name}": [f.log_value if f else nan for f in found]}
+        for name in self.approximations:
+            columns[name] = [e.approximations[name].value if name in e.approximations else nan for e in self.escapes]
+        for name in self.formulas:
+            forms = [e.predictions.get(name) for e in self.escapes]
+            columns |= {name: [f.value if f else nan for f in forms], f"{name}_applies": [bool(f and f.applies) for f in forms]}
+        columns["metastable"] = [e.stability.metastable for e in self.escapes]
+        columns["exponent"] = [e.exponents.sgd if e.exponents else nan for e in self.escapes]
+        columns["exponent_of_equation"] = [e.exponents.equation if e.exponents else nan for e in self.escapes]
+        first = self.escapes[0]
+        about = {"title": self.title, "counts": first.passage.counts, "clock": "t = learning rate × iterations", "loss": repr(first.loss),
+                 "batch_size": first.batch_size}
+        return xarray.Dataset({k: (self.level_name, v) for k, v in columns.items()}, {self.level_name: self.levels}, about)
+
+    def __str__(self) -> str:
+        return self.table()
+
+    __repr__ = __str__
+
+
+@dataclass(frozen=True)
+class Case:
+    """SGD on one loss, and the escape that is asked for; see `escape`."""
+
+    loss: SampledLoss
+    learning_rate: float
+    batch_size: int
+    start: Any
+    saddle: Any
+    end: Any = None
+
+    def equation(self, c: Noise) -> SDE:
+        """Return the Itô equation of this SGD with a covariance."""
+        return sgd(self.loss, c, self.learning_rate, self.batch_size)
+
+
+def sgd_escape(loss: SampledLoss, start: Any, saddle: Any, end: Any, counts: str, learning_rates: Sequence[float], batch_size: int,
+               n_paths: int | None, key: Key, max_gradients: float, progress: bool | None) -> SGDEscapeReport:
+    """Return the report on SGD at several learning rates; see `escape`."""
+    rates = [positive("learning_rate", rate) for rate in learning_rates]
+    cases = [Case(loss, rate, whole("batch_size", batch_size), start, saddle, end) for rate in rates]
+    return sgd_escapes(cases, rates, "learning_rate", counts=counts, n_paths=n_paths, key=key, max_gradients=max_gradients,
+                       progress=progress)
+
+
+def sgd_escapes(cases: Sequence[Case], levels: Sequence[float], level_name: str, *, key: Key, counts: str = "crossing",
+                n_paths: int | None = None, max_gradients: float = MAX_GRADIENTS, progress: bool | None = None) -> SGDEscapeReport:
+    """Return the report on given cases, one for each level; on Ctrl-C it holds the levels that are done."""
+    count = whole("n_paths", N_PATHS if n_paths is None else n_paths)
+    rows: list[SGDEscape] = []
+    stopped, title = "", ""
+    try:
+        for k, (case, level) in enumerate(zip(cases, levels, strict=True)):
+            passage = Passage.of(case.equation(case.loss.noise), case.start, case.saddle, case.end, counts)
+            title = title or (f"escape of SGD from {passage}: {case.loss!r}, batch size {case.batch_size}"
+                              + (f", learning rate {case.learning_rate:g}" if level_name != "learning_rate" else ""))
+            row, why = _row(case, passage, level, count, key.spawn(k), max_gradients, progress)
+            stopped = stopped or why
+            rows.append(row)
+            if stopped == "Ctrl-C":
+                break
+    except KeyboardInterrupt:           # between two simulations; within one, the simulation returns what it has
+        stopped = "Ctrl-C"
+        if not rows:
+            raise
+    return SGDEscapeReport(title, level_name, tuple(rows), stopped)
+
+
+def _row(case: Case, passage: Passage, level: float, n_paths: int, key: Key, max_gradients: float,
+         progress: bool | None) -> tuple[SGDEscape, str]:
+    chain, not_exact = _chain(lambda: Chain(case.loss, case.learning_rate, case.batch_size), passage)
+    approximations = _approximations(case, passage, n_paths, key.spawn(1), max_gradients, progress)
+    exponents = _exponents(case, passage)
+    hopeless = chain is None and exponents is not None and exponents.sgd > FAR
+    expected = math.inf if hopeless else chain.value if chain else math.nan
+    measured, reason, why = _measured(case, passage, expected, n_paths, key.spawn(0), max_gradients, progress)
+    at = passage.start if case.loss.dim > 1 else float(passage.start[0])
+    steepest = float(np.linalg.eigvalsh(np.reshape(case.loss.sample_hessians(at), (-1, case.loss.dim, case.loss.dim))).max())
+    stable = minibatch_stability(case.loss, at, learning_rate=case.learning_rate, batch_size=case.batch_size, rng=key.spawn(2))
+    row = SGDEscape(float(level), case.loss, case.learning_rate, case.batch_size, passage, measured, reason, chain, not_exact,
+                    approximations, closed_forms(passage), exponents, steepest, stable)
+    return row, why
+
+
+def _chain(chain: Callable[[], Chain], passage: Passage) -> tuple[Estimate | None, str]:
+    """The exact time of a chain, or why there is none."""
+    if passage.sde.dim > 1:
+        return None, "the chain of real batches is solved for one weight"
+    try:
+        return chain().mean_passage_time(float(passage.start[0]), passage.domain()), ""            # type: ignore[arg-type]
+    except QuadratureError as error:            # what it reached is worth more than nothing, if that is something
+        reached = error.estimate
+        return (reached if reached.relative_error < USELESS else None), str(error).rstrip(".")
+    except (ValueError, ArithmeticError) as error:
+        return None, f"no exact value: {error}"
+
+
+def _approximations(case: Case, passage: Passage, n_paths: int, key: Key, max_gradients: float,
+                    progress: bool | None) -> dict[str, Estimate]:
+    """Mean times of what stands in place of SGD: exact, but for the Gaussian chain of several weights, which is simulated."""
+    start = passage.start if case.loss.dim > 1 else float(passage.start[0])
+    at_minimum = case.loss.covariance(start)
+    found: dict[str, Estimate | None] = {}
+    if case.loss.dim == 1:
+        found[NORMAL] = _chain(lambda: Chain(passage.sde, case.learning_rate), passage)[0]
+    else:
+        found[NORMAL] = _simulated_chain(case, passage, n_paths, key, max_gradients, progress)
+    covariances: dict[str, Callable[[], Noise]] = {
+        QUADRATIC: lambda: noise.from_hessians(case.loss, start),
+        CONSTANT: lambda: noise.Constant(at_minimum) if case.loss.dim == 1 else noise.Anisotropic(at_minimum)}
+    if case.loss.dim == 1 or isinstance(passage.sde.covariance.field, SymbolicField):      # else it takes too long on a grid
+        covariances = {EQUATION: lambda: case.loss.noise, **covariances}
+    for name, covariance in covariances.items():
+        try:
+            same = Passage(case.equation(covariance()), passage.start, passage.saddle, passage.end, passage.counts)
+            found[name] = exact_time(same)[0]
+        except ValueError:                      # a covariance that is none somewhere, as a fit can be
+            continue
+    return {name: estimate for name, estimate in found.items() if estimate is not None}
+
+
+def _simulated_chain(case: Case, passage: Passage, n_paths: int, key: Key, max_gradients: float, progress: bool | None) -> Estimate:
+    """The chain with normal noise of the same covariance: the steps of the equation with dt = η, looked at after each of them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)                 # what was cut short is in the estimate
+        ends = first_passage(passage.sde, passage.start, passage.domain(), case.learning_rate, n_paths, monitoring="discrete",
+                             max_steps=max(1, int(max_gradients / (COVARIANCE_COST * case.loss.n_samples))), rng=key, progress=progress)
+        return ends.mean()
+
+
+def _exponents(case: Case, passage: Passage) -> Exponents | None:
+    """W / η and Φ_s − Φ_m, in one dimension."""
+    if case.loss.dim > 1:
+        return None
+    minimum, saddle = float(passage.start[0]), float(passage.saddle[0])
+    try:
+        w = cramer_exponent(minimum=minimum, saddle=saddle, gradients=case.loss, batch_size=case.batch_size)
+        return Exponents(w.value / case.learning_rate, crossing(passage.sde, minimum, saddle).climb)
+    except (ValueError, ArithmeticError):
+        return None
+
+
+def _measured(case: Case, passage: Passage, expected: float, n_paths: int, key: Key, max_gradients: float,
+              progress: bool | None) -> tuple[Estimate | None, str, str]:
+    """The mean time of real runs, or why there is none, and why they were cut short."""
+    per_path = expected / case.learning_rate * case.batch_size
+    affordable = int(max_gradients / per_path) if math.isfinite(per_path) and per_path > 0 else 0 if expected == math.inf else n_paths
+    if affordable < FEWEST_PATHS:
+        return None, f"{FEWEST_PATHS} runs would take more than {max_gradients:.1g} gradients; this is for rare-event methods", ""
+    paths = min(n_paths, affordable)
+    steps = LONGEST * expected / case.learning_rate if math.isfinite(expected) else max_gradients / (paths * case.batch_size)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)                 # what was cut short is in the estimate
+        runs = run_sgd(case.loss, passage.start if case.loss.dim > 1 else float(passage.start[0]), learning_rate=case.learning_rate,
+                       batch_size=case.batch_size, n_steps=max(1, math.ceil(steps)), domain=passage.domain(), t_eval=[0.0], n_paths=paths,
+                       rng=key, progress=progress)
+        return runs.exits.mean(), "", runs.stopped
