@@ -25,6 +25,7 @@ from langevin_sgd.studies.escape import Escape, EscapeReport, escape
 from langevin_sgd.studies.mean_passage_time import mean_passage_time
 from langevin_sgd.studies.sgd_escape import SGDEscape, SGDEscapeReport
 from langevin_sgd.studies.stability import StabilityMap, stability
+from langevin_sgd.studies.tails import TailExponent, tail_exponent
 from langevin_sgd.theory import exact
 from langevin_sgd.theory.chains.chain import Chain
 from langevin_sgd.theory.decompositions.decomposition import decompose
@@ -40,8 +41,8 @@ __all__ = [
     "SDE", "Agreement", "Ball", "Box", "Chain", "CriticalPoint", "Escape", "EscapeReport", "Estimate", "EulerMaruyama", "ExactLinear",
     "FirstPassage", "FokkerPlanck", "Grid", "HalfSpace", "Injection", "Interval", "Key", "Landscape", "Milstein", "Prediction",
     "QuasiStationary", "Region", "SGDEscape", "SGDEscapeReport", "SGDRuns", "SampledLoss", "Splitting", "StabilityMap", "Status",
-    "Sublevel", "Trajectories", "WeightedEnsemble", "Where", "compose", "decompose", "escape", "exact", "first_passage", "flatness",
-    "generalisation", "landscapes", "langevin", "linear", "losses", "mean_passage_time", "minimum_action_path", "noise", "plots",
-    "predict", "quasipotential", "quasipotential_field", "run_sgd", "sgd", "simulate", "splitting", "stability", "systems", "theory",
-    "weighted_ensemble",
+    "Sublevel", "TailExponent", "Trajectories", "WeightedEnsemble", "Where", "compose", "decompose", "escape", "exact", "first_passage",
+    "flatness", "generalisation", "landscapes", "langevin", "linear", "losses", "mean_passage_time", "minimum_action_path", "noise",
+    "plots", "predict", "quasipotential", "quasipotential_field", "run_sgd", "sgd", "simulate", "splitting", "stability", "systems",
+    "tail_exponent", "theory", "weighted_ensemble",
 ]

@@ -53,6 +53,14 @@ def fraction(name: str, value: Any) -> float:
     return number
 
 
+def below_one(name: str, value: Any) -> float:
+    """Return `value` as a float from 0 to below 1 (a momentum)."""
+    number = finite(name, value)
+    if not 0 <= number < 1:
+        raise ValueError(f"`{name}` is {number:g}, but must be at least 0 and below 1.")
+    return number
+
+
 def numbers(name: str, values: ArrayLike, *, infinite: bool = False) -> Array:
     """Return `values` as an array of floats, without NaN, and without infinities unless these are allowed."""
     try:

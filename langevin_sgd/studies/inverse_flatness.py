@@ -21,11 +21,13 @@ from langevin_sgd.models.answers import FAR
 from langevin_sgd.models.arguments import Array, positive, whole
 from langevin_sgd.models.key import Key
 from langevin_sgd.models.landscape import Landscape
+from langevin_sgd.models.losses import deep_linear_chain
 from langevin_sgd.models.noise import Anisotropic, Constant, LossProportional, Noise
+from langevin_sgd.models.sampled import SampledLoss
 from langevin_sgd.models.sde import SDE, sgd
+from langevin_sgd.simulation.minibatch import run_sgd
 from langevin_sgd.simulation.trajectories import simulate
-from langevin_sgd.studies.flatness import VarianceFlatness, inverse_variance_flatness
-from langevin_sgd.studies.minibatch_iterates import iterates, samples_with_noise
+from langevin_sgd.studies.flatness_exponent import VarianceFlatness, inverse_variance_flatness
 from langevin_sgd.theory.decompositions.decomposition import decompose
 from langevin_sgd.theory.sgd.variance_flatness import VarianceLine, variance_line
 
@@ -34,7 +36,7 @@ FLOOR = 1.0             # the loss at the minimum
 PATHS = 4000
 RELAXATIONS = 5.0       # of the flattest direction, before its variance is taken: what is missing is exp(−10)
 BATCH, BATCHES = 10, 50         # of the runs with minibatches: 500 samples
-REPLICAS, EPOCHS = 128, 80
+REPLICAS, EPOCHS, SAVED_EVERY = 128, 80, 4      # of every fourth epoch all iterates are kept
 CONTROL_FAILS = 8.0     # standard errors by which the control must be off, in some direction
 LARGEST = 5.0           # standard errors that one of the 50 comparisons of a direction may be off by chance: 3e-5 for all
 
@@ -311,16 +313,36 @@ class Settings:
         c = CURVATURES / CURVATURES.mean()
         line = functools.partial(variance_line, curvature=CURVATURES, constant=c, learning_rate=self.learning_rate, batch_size=BATCH)
         measured = functools.partial(inverse_variance_flatness, hessian=CURVATURES, axes=np.eye(len(CURVATURES)))
-        rng = np.random.default_rng(key.value)
-        gradients = samples_with_noise(c, BATCH * BATCHES, rng)
-        burn_in = math.ceil(RELAXATIONS / (self.learning_rate * CURVATURES.min() * BATCHES))
-        runs = {sampling: iterates(CURVATURES, gradients, self.learning_rate, BATCH, sampling, REPLICAS, burn_in, EPOCHS, rng)
-                for sampling in ("iid", "reshuffle")}
+        loss = loss_with_noise(c, np.random.default_rng(key.spawn(0).value))
+        runs = {sampling: self.iterates(loss, sampling, key.spawn(1 + k)) for k, sampling in enumerate(("iid", "reshuffle"))}
         windows = runs["iid"].reshape(-1, BATCHES, len(CURVATURES))
         seen = {"independent batches": (measured(runs["iid"]), line()),
                 "reshuffled every epoch": (measured(runs["reshuffle"]), line(sampling="reshuffle", dataset_size=BATCH * BATCHES)),
                 "independent, windows of an epoch": (measured(windows, each_alone=True, drop=0), line(window=BATCHES))}
         return [Sampling(name, Compared(*pair)) for name, pair in seen.items()]
+
+
+    def iterates(self, loss: SampledLoss, sampling: str, key: Key) -> Array:
+        """Run SGD with minibatches, and return the iterates of every fourth epoch after the burn-in (replica, time, d)."""
+        burn_in = math.ceil(RELAXATIONS / (self.learning_rate * CURVATURES.min() * BATCHES))
+        epochs = burn_in + np.arange(0, EPOCHS, SAVED_EVERY)
+        steps = (BATCHES * epochs[:, None] + np.arange(1, BATCHES + 1)).ravel()
+        runs = run_sgd(loss, np.zeros(loss.dim), learning_rate=self.learning_rate, batch_size=BATCH, n_steps=int(steps[-1]),
+                       sampling=sampling, t_eval=self.learning_rate * steps, n_paths=REPLICAS, rng=key, progress=False)
+        if runs.stopped:
+            raise KeyboardInterrupt
+        return runs.w
+
+
+def loss_with_noise(constant: Array, rng: np.random.Generator) -> SampledLoss:
+    """Return a loss over data with these curvatures, whose noise has exactly the covariance diag(constant), the same everywhere.
+
+    Its samples differ in where their minimum lies, Σ (√h w − y)² / 2, and the common one is 0.
+    """
+    y = rng.normal(size=(BATCH * BATCHES, len(constant)))
+    y -= y.mean(axis=0)
+    y = np.linalg.solve(np.linalg.cholesky(y.T @ y / len(y)), y.T).T * np.sqrt(constant / CURVATURES)
+    return deep_linear_chain(np.tile(np.sqrt(CURVATURES), (len(y), 1)), y, depth=1)
 
 
 def gradients_of_samples(sde: SDE, x: Array, rng: np.random.Generator) -> Array:

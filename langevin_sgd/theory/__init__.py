@@ -13,10 +13,12 @@ from langevin_sgd.theory.closed_forms.quadratic_noise import (
 from langevin_sgd.theory.closed_forms.underdamped import melnikov_meshkov_time, underdamped_kramers_time
 from langevin_sgd.theory.sgd.cramer import cramer_exponent
 from langevin_sgd.theory.sgd.discrete_variance import IterateCovariance, reshuffled_variance, sgd_covariance, sgd_variance
+from langevin_sgd.theory.sgd.epochs import reshuffled_covariance
 from langevin_sgd.theory.sgd.flatness_indicators import basin_odds, excess_loss, pac_bayes_bound
 from langevin_sgd.theory.sgd.kesten import LinearStability, kesten_tail_exponent, linear_stability
 from langevin_sgd.theory.sgd.minibatch_moments import StationaryMoments, minibatch_moments
 from langevin_sgd.theory.sgd.regression import RegressionNoise, regression_covariance, regression_noise
+from langevin_sgd.theory.sgd.reshuffled_moments import reshuffled_moments
 from langevin_sgd.theory.sgd.stability import MinibatchStability, MomentStability, minibatch_stability, no_metastable_state
 from langevin_sgd.theory.sgd.stability_limits import StabilityLimits, stability_limits
 from langevin_sgd.theory.sgd.threshold import BARRIER_SHIFT, siegmund_nu, threshold_ratio
@@ -29,6 +31,6 @@ __all__ = [
     "kramers_time_next_order", "laplace_time", "levy_exit_time", "linear_stability", "log_loss_time", "maier_stein_time",
     "melnikov_meshkov_time", "minibatch_moments", "minibatch_stability", "mirrored_time", "no_metastable_state", "pac_bayes_bound",
     "power_law_stationary", "power_law_stationary_d", "power_law_time", "power_law_time_published", "power_law_time_published_d",
-    "regression_covariance", "regression_noise", "reshuffled_variance", "sgd_covariance", "sgd_variance", "siegmund_nu",
-    "stability_limits", "threshold_ratio", "underdamped_kramers_time", "variance_line", "xie_time",
+    "regression_covariance", "regression_noise", "reshuffled_covariance", "reshuffled_moments", "reshuffled_variance", "sgd_covariance",
+    "sgd_variance", "siegmund_nu", "stability_limits", "threshold_ratio", "underdamped_kramers_time", "variance_line", "xie_time",
 ]

@@ -16,11 +16,11 @@ from langevin_sgd.studies.inverse_flatness import (
     Settings,
     gradients_of_samples,
     inverse_flatness,
+    loss_with_noise,
     potential_curvature,
 )
 from langevin_sgd.studies.inverse_flatness_report import write_report
 from langevin_sgd.studies.inverse_flatness_text import csv_text, study_text
-from langevin_sgd.studies.minibatch_iterates import iterates, samples_with_noise
 
 
 @pytest.fixture(scope="module")
@@ -96,30 +96,22 @@ def test_gradients_have_the_covariance_of_the_noise(kind):
     assert np.abs(np.corrcoef(g.T) - np.eye(len(x))).max() < 5 / np.sqrt(100_000)
 
 
-def test_samples_have_the_covariance_that_is_asked_for():
-    g = samples_with_noise(np.array([1.0, 4.0, 9.0]), 50, np.random.default_rng(0))
-    assert g.mean(axis=0) == pytest.approx(np.zeros(3), abs=1e-12)
-    assert np.cov(g.T, bias=True) == pytest.approx(np.diag([1.0, 4.0, 9.0]), abs=1e-12)
+def test_the_loss_with_minibatches_has_the_noise_that_is_asked_for():
+    loss, c = loss_with_noise(CURVATURES**2, np.random.default_rng(0)), np.diag(CURVATURES**2)
+    for w in (np.zeros(10), np.arange(10.0)):
+        assert loss.covariance(w) == pytest.approx(c, abs=1e-11) and loss.hessian(w) == pytest.approx(np.diag(CURVATURES), abs=1e-12)
+    assert loss.gradient(np.zeros(10)) == pytest.approx(np.zeros(10), abs=1e-12)
+    assert loss.gradient(np.ones(10)) == pytest.approx(CURVATURES)
 
 
-@pytest.mark.parametrize("sampling", ["iid", "reshuffle"])
-def test_minibatches_are_those_of_a_plain_loop(sampling):
-    """Two replicas and six epochs, written out sample by sample with the same draws."""
-    h, rate, batch, epochs = np.array([0.5, 2.0]), 0.1, 3, 6
-    g = samples_with_noise(np.array([1.0, 2.0]), 12, np.random.default_rng(1))
-    found = iterates(h, g, rate, batch, sampling, 2, 1, epochs - 1, np.random.default_rng(2))
-    rng, w, seen = np.random.default_rng(2), np.zeros((2, 2)), []
-    for _ in range(epochs):
-        order = (rng.integers(12, size=(2, 12)) if sampling == "iid" else rng.permuted(np.tile(np.arange(12), (2, 1)), axis=1))
-        if sampling == "reshuffle":
-            assert np.sort(order, axis=1).tolist() == [list(range(12))] * 2
-        for k in range(4):
-            for replica in range(2):
-                gradient = np.mean([h * w[replica] + g[n] for n in order[replica, 3 * k:3 * k + 3]], axis=0)
-                w[replica] = w[replica] - rate * gradient
-            seen.append(w.copy())
-    kept = [*range(4, 8), *range(20, 24)]                                # the second epoch, and the fourth after it
-    assert found == pytest.approx(np.array(seen)[kept].transpose(1, 0, 2), rel=1e-12)
+def test_iterates_are_those_of_whole_epochs():
+    """Gradients are recovered from neighbours: those of an epoch add up to zero, so that all but the first are as large as the first."""
+    settings, loss = Settings(0.05, 1), loss_with_noise(CURVATURES, np.random.default_rng(1))
+    w = settings.iterates(loss, "reshuffle", study_module.Key.draw(3))[:3].reshape(3, -1, study_module.BATCHES, 10)
+    assert w.shape[1] == study_module.EPOCHS / study_module.SAVED_EVERY
+    g = (w[:, :, :-1] - w[:, :, 1:]) / 0.05 - CURVATURES * w[:, :, :-1]             # of batches 2 ... M of each epoch
+    assert g.sum(axis=2).std(axis=(0, 1)) == pytest.approx(np.sqrt(CURVATURES * 490 / 499 / 10), rel=0.4)
+    assert g.std(axis=(0, 1, 2)) == pytest.approx(np.sqrt(CURVATURES * 490 / 499 / 10), rel=0.1)
 
 
 def test_the_text_and_the_numbers(small):

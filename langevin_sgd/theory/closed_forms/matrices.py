@@ -4,7 +4,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from langevin_sgd.models.arguments import Array, matrix, numbers
+from langevin_sgd.models.arguments import Array, covariance_matrix, matrix, numbers
 
 COMMUTING = 1e-9                # size of a commutator, relative to the product, that is told from rounding
 
@@ -30,6 +30,13 @@ def positive_definite(name: str, values: ArrayLike, dim: int | None = None) -> A
     if least <= 0:
         raise ValueError(f"`{name}` has the eigenvalue {least:g}, but must be positive{' definite' if len(array) > 1 else ''}.")
     return array
+
+
+def noise_covariance(name: str, values: ArrayLike, dim: int) -> Array:
+    """Return a number, variances (on common axes) or a covariance as a matrix of `dim` rows, or name the eigenvalue that forbids it."""
+    array = numbers(name, values)
+    array = np.full(dim, float(array)) if array.ndim == 0 else array
+    return covariance_matrix(name, np.diag(array) if array.ndim == 1 else array, dim)
 
 
 def commute(a: Array, b: Array) -> bool:

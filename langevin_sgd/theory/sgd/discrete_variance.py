@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from langevin_sgd.models.answers import Prediction
-from langevin_sgd.models.arguments import Array, covariance_matrix, finite, not_negative, numbers, positive, whole
-from langevin_sgd.theory.closed_forms.matrices import positive_definite
+from langevin_sgd.models.arguments import Array, below_one, not_negative, positive, whole
+from langevin_sgd.theory.closed_forms.matrices import noise_covariance, positive_definite
 from langevin_sgd.theory.closed_forms.regime import judged
 
 QUADRATIC = ("SGD under quadratic noise", "derived: the recursion of E w² (`theory`, 3.1)")
@@ -66,12 +66,8 @@ def sgd_covariance(*, curvature: ArrayLike, constant: ArrayLike, learning_rate: 
     k = positive_definite("curvature", curvature)
     dim = len(k)
     p = positive_definite("preconditioner", preconditioner, dim)
-    given = numbers("constant", constant)
-    given = np.full(dim, given) if given.ndim == 0 else given
-    c = covariance_matrix("constant", np.diag(given) if given.ndim == 1 else given, dim) / whole("batch_size", batch_size)
-    rate, mu, decay = positive("learning_rate", learning_rate), finite("momentum", momentum), not_negative("weight_decay", weight_decay)
-    if not 0 <= mu < 1:
-        raise ValueError(f"`momentum` is {mu:g}, but must be at least 0 and below 1.")
+    c = noise_covariance("constant", constant, dim) / whole("batch_size", batch_size)
+    rate, mu, decay = positive("learning_rate", learning_rate), below_one("momentum", momentum), not_negative("weight_decay", weight_decay)
     decayed = k + decay * np.eye(dim)
     root = np.linalg.cholesky(p)
     curvatures, axes = np.linalg.eigh(root.T @ decayed @ root)

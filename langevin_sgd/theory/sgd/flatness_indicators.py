@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from langevin_sgd.models.answers import Prediction
-from langevin_sgd.models.arguments import covariance_matrix, finite, fraction, not_negative, numbers, positive, whole
+from langevin_sgd.models.arguments import finite, fraction, not_negative, positive, whole
 from langevin_sgd.theory.closed_forms.kramers import TYPICAL_NEXT_ORDER
-from langevin_sgd.theory.closed_forms.matrices import positive_definite
+from langevin_sgd.theory.closed_forms.matrices import noise_covariance, positive_definite
 from langevin_sgd.theory.closed_forms.regime import doubts, judged, left_out
 
 EXCESS_LOSS = ("excess loss", "Zhu et al., arXiv:1803.00195")
@@ -53,9 +53,8 @@ def excess_loss(*, curvature: ArrayLike, constant: ArrayLike, strength: float, t
     0.04532 (excess loss): applies, d Tr(H C) / (Tr H Tr C) = 1.96
     """
     h = positive_definite("curvature", curvature)
-    dim, given = len(h), numbers("constant", constant)
-    given = np.full(dim, given) if given.ndim == 0 else given
-    c = covariance_matrix("constant", np.diag(given) if given.ndim == 1 else given, dim)
+    dim = len(h)
+    c = noise_covariance("constant", constant, dim)
     t = time if time == math.inf else not_negative("time", time)
     curvatures, axes = np.linalg.eigh(h)
     along = np.einsum("ia,ij,ja->a", axes, c, axes)

@@ -1,6 +1,7 @@
 """The recursion of second moments against every batch counted one by one, and against the closed forms that are its limits."""
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 
@@ -94,3 +95,28 @@ def test_what_is_wrong_is_named(change: dict, says: str) -> None:
         ls.theory.minibatch_moments(ls.losses.linear_regression(X, Y), **{"learning_rate": 0.1, "batch_size": 1, **change})
     with pytest.raises(ValueError, match="not quadratic"):
         ls.theory.minibatch_moments(ls.losses.phase_retrieval(X, Y), learning_rate=0.1, batch_size=1)
+
+
+def parabola(w, sample, gradient):
+    x, y = w[0] - sample[0], w[1] - sample[1]
+    gradient[0], gradient[1] = sample[2] + sample[4] * x + sample[5] * y, sample[3] + sample[5] * x + sample[6] * y
+    return sample[2] * x + sample[3] * y + sample[4] * x * x / 2 + sample[5] * x * y + sample[6] * y * y / 2
+
+
+@pytest.mark.parametrize(("moments", "more"), [(ls.theory.minibatch_moments, {"sampling": "without"}), (ls.theory.reshuffled_moments, {})])
+def test_samples_to_second_order_at_a_point(moments, more):
+    """Of logistic regression, they are the samples of another loss, written down here; and it does not matter about which point."""
+    x = np.random.default_rng(1).normal(size=(30, 2))
+    logistic = ls.losses.logistic_regression(x, np.sign(x[:, 0] + 0.5 * np.random.default_rng(2).normal(size=30)), penalty=0.05)
+    best = logistic.minimum([0.0, 0.0]).x
+    g, h = logistic.sample_gradients(best), logistic.sample_hessians(best)
+    rows = np.column_stack([np.tile(best, (30, 1)), g, h[:, 0, 0], h[:, 0, 1], h[:, 1, 1]])
+    same = dataclasses.replace(ls.SampledLoss.from_function(parabola, rows, 2), is_quadratic=True)
+    settings = {"learning_rate": 0.5, "batch_size": 3, "momentum": 0.3, "weight_decay": 0.01, **more}
+    found, known = moments(logistic, at=best, **settings), moments(same, **settings)
+    assert found.covariance == pytest.approx(known.covariance, rel=1e-6) and found.mean == pytest.approx(known.mean, rel=1e-6)
+    assert "second order at the minimum" in found.because and "at the minimum" not in known.because
+    elsewhere = moments(same, at=[3.0, -2.0], **settings)
+    assert elsewhere.covariance == pytest.approx(known.covariance, rel=1e-6) and elsewhere.mean == pytest.approx(known.mean, rel=1e-6)
+    with pytest.raises(ValueError, match="or give `at`, a minimum"):
+        moments(logistic, **settings)
