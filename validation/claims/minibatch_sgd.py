@@ -1,10 +1,9 @@
-"""SGD itself: its spread about a minimum, the noise that makes it, and the time it takes to escape.
+"""SGD itself: its spread about a minimum, and the noise that makes it.
 
 Linear regression: the covariance of real runs is that of the exact recursion of second moments (with momentum, weight decay, with and
 without replacement), of theory 7.3 for much normal data and of 7.2 where the noise is additive. The quadratic covariance is exact there,
-and its deviation is seen elsewhere. The mirrored parabola of theory 4.6: simulation and the chain of real batches agree, and no diffusion
-with the same covariance does. Reshuffled epochs with equal curvatures have the variance of theory 6.4; what they do to the exponent of
-variance against flatness is in flatness_of_sgd.py. Controls: the wrong way of drawing batches, the equation in place of the chain, and fits
+and its deviation is seen elsewhere. Reshuffled epochs with equal curvatures have the variance of theory 6.4; what they do to the exponent
+of variance against flatness is in flatness_of_sgd.py, and escape in sgd_escape.py. Controls: the wrong way of drawing batches, and fits
 where a quadratic must fail.
 """
 from __future__ import annotations
@@ -13,29 +12,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from check import Check, main, measured, relative, save
+from check import Check, main, relative, save
 from matplotlib.figure import Figure
 
 import langevin_sgd as ls
-from langevin_sgd.models.noise import Quadratic
 from tests.oracles import BY_ID
-
-RNG = np.random.default_rng(7)
-X, Y = RNG.normal(size=500), RNG.normal(size=500)
-TABLE = ((0.05, 1, 0.3, 135.0, 93.44), (0.05, 1, 0.4, 437.0, 246.3), (0.05, 1, 0.5, 1632.0, 600.5), (0.1, 2, 0.5, 1452.0, 600.5),
-         (0.2, 4, 0.5, 949.0, 600.5), (0.1, 4, 0.25, 1548.0, 1043.0))
-CRAMER = {0.3: 3.896, 0.4: 5.205, 0.5: 6.524, 0.6: 7.854}
 
 
 def checks() -> Iterator[Check]:
-    """Spread, noise, escape, reshuffling."""
+    """Spread, noise, reshuffling."""
     yield from _spread()
     noises = _noise()
     yield from noises[0]
-    escapes: list[tuple[float, float, float, float]] = []
-    yield from _escape(escapes)
     yield from _reshuffling()
-    _draw(noises[1], escapes)
+    _draw(noises[1])
 
 
 # ------------------------------------------------------------------------------------------------------------------ spread
@@ -100,39 +90,6 @@ def _noise() -> tuple[list[Check], list[tuple[str, object]]]:
     return checked, drawn
 
 
-# ------------------------------------------------------------------------------------------------------------------ escape
-
-def _escape(found: list[tuple[float, float, float, float]]) -> Iterator[Check]:
-    for eta, size, barrier, table, equation in TABLE:
-        loss = ls.losses.mirrored_parabola(X, Y, barrier)
-        m, domain = float(loss.p[1]), ls.Interval(high=2.6 * float(loss.p[1]))
-        runs = ls.run_sgd(loss, 0.0, learning_rate=eta, batch_size=size, n_steps=10**7, domain=domain, t_eval=[eta], n_paths=40_000, rng=77,
-                          progress=False)
-        tau, chain = runs.exits.mean(), ls.Chain(loss, eta, size).mean_passage_time(0.0, domain)
-        error, exact_error = (tau.high - tau.low) / 3.92, (chain.high - chain.low) / 6
-        what = f"η = {eta}, B = {size}, ΔL = {barrier}"
-        yield Check(name=f"escape, {what}: simulation against the chain of real batches", value=tau.value, reference=chain.value,
-                    error=float(np.hypot(error, exact_error)))
-        yield Check(name="the same against the table of theory 4.6 (± 5 %)", value=tau.value, reference=table,
-                    error=float(np.hypot(error, 0.05 * table)))
-        yield measured("the same against the Itô equation with the same covariance", tau, equation, control=True)
-        w = ls.theory.cramer_exponent(minimum=0.0, saddle=2 * m, gradients=loss, batch_size=size)
-        if size == 1:
-            yield Check(name=f"Cramér exponent W / η, {what}", value=w.value / eta, reference=CRAMER[barrier], error=5e-4, bound=1.2)
-            found.append((barrier, tau.value, chain.value, _equation(loss, eta, size, domain)))
-
-
-def _equation(loss: ls.SampledLoss, eta: float, size: int, domain: ls.Interval) -> float:
-    """The mean time of the Itô equation with the true covariance, mirrored at m."""
-    h, m = loss.hessian(0.0), float(loss.p[1])
-    near = ls.noise.measure(loss, at=np.linspace(-0.9 * m, 0.9 * m, 9), center=0.0).model
-    assert isinstance(near, Quadratic)
-    text = "g + 2*gh*where(x < m, x, 2*m - x)*where(x < m, 1, -1) + k*where(x < m, x, 2*m - x)**2"
-    noise = ls.noise.Expression(text, g=float(near.constant), gh=float(near.linear), k=float(near.quadratic), m=m)
-    assert h > 0
-    return ls.exact.mean_passage_time(ls.sgd(loss, noise, learning_rate=eta, batch_size=size), 0.0, domain).value
-
-
 # ------------------------------------------------------------------------------------------------------------- reshuffling
 
 def _reshuffling() -> Iterator[Check]:
@@ -147,21 +104,14 @@ def _reshuffling() -> Iterator[Check]:
                     error=runs.covariance_error, bound=5.0)
 
 
-def _draw(noises: list[tuple[str, object]], escapes: list[tuple[float, float, float, float]]) -> None:
+def _draw(noises: list[tuple[str, object]]) -> None:
     figure = Figure(figsize=(9.0, 4.2), layout="constrained")
-    left, right = figure.subfigures(1, 2)
-    upper, lower = left.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-    ls.plots.draw_measured_noise(noises[0][1], axes=(upper, lower))         # type: ignore[arg-type]
-    upper.set_title(f"{noises[0][0]}: {upper.get_title(loc='left')}", fontsize=9, loc="left")
-    ax = right.subplots()
-    barrier, tau, chain, equation = np.array(escapes).T
-    ax.plot(barrier, chain, "-", color="#0072B2", label="chain of real batches")
-    ax.plot(barrier, tau, "o", color="#D55E00", label="SGD, simulated")
-    ax.plot(barrier, equation, "-", color="#999999", label="Itô equation, the same covariance")
-    ax.set(yscale="log", xlabel="barrier ΔL", ylabel="mean time of escape, t", title="mirrored parabola, η = 0.05, B = 1")
-    ax.legend(frameon=False)
+    for part, (name, fit) in zip(figure.subfigures(1, 2), noises, strict=True):
+        upper, lower = part.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+        ls.plots.draw_measured_noise(fit, axes=(upper, lower))              # type: ignore[arg-type]
+        upper.set_title(f"{name}: {upper.get_title(loc='left')}", fontsize=9, loc="left")
     save(figure, "minibatch_sgd")
 
 
 if __name__ == "__main__":
-    main(Path(__file__).stem + ": SGD itself, its spread, its noise, and its escape", checks)
+    main(Path(__file__).stem + ": SGD itself, its spread and its noise", checks)

@@ -2,8 +2,8 @@
 
 Simulation and the exact chain of real batches agree, and agree with the table. The equation with the true covariance, with its quadratic
 about the minimum and with its value there, the closed forms (published, general, Laplace, mirrored) and the exponents are reported as they
-come out, with local slopes of ln τ against ln ΔL, and with η h_max scanned through 2. As η falls, the slope of the logarithm of the number
-of iterations against 1/η tends to W, the Cramér exponent, and not to that of the equation.
+come out, with local slopes of ln τ against ln ΔL, and with η h_max scanned through 2. As η falls, the slope of ln τ against 1/η tends to
+W, the Cramér exponent, and not to that of the equation.
 """
 from __future__ import annotations
 
@@ -102,16 +102,15 @@ def _learning_rates() -> Iterator[Check]:
 def _small_steps() -> Iterator[Check]:
     case = _case(0.05, 1, 0.3)
     domain, rates = ls.Interval(high=case.end), (0.06, 0.05, 0.04, 0.033)
-    logs = [np.log(ls.Chain(case.loss, eta, 1).mean_passage_time(0.0, domain).value / eta) for eta in rates]
+    logs = [np.log(ls.Chain(case.loss, eta, 1).mean_passage_time(0.0, domain).value) for eta in rates]
     slopes = np.diff(logs) / np.diff(1 / np.array(rates))
     w = ls.theory.cramer_exponent(minimum=0.0, saddle=case.saddle, gradients=case.loss).value
     equation = 0.05 * EXPONENTS[0.3][0]
-    print(f"    slopes of ln (iterations) against 1/η, down to η = {rates[-1]}: {_numbers(slopes)}; W = {w:.4f}, of the equation "
+    print(f"    slopes of ln τ against 1/η, from η = {rates[0]} to {rates[-1]}: {_numbers(slopes)}; W = {w:.4f}, of the equation "
           f"{equation:.4f}", flush=True)
-    # iterations ~ η^(−1/2 ... −1) exp(W / η): the power adds η/2 to η to the slope
-    corrected = slopes[-1] - 0.5 * rates[-1]
-    yield Check(name="last slope, less η / 2 of the prefactor, against W", value=float(corrected), reference=w, error=0.004)
-    yield Check(name="the same against the equation's", value=float(corrected), reference=equation, error=0.004, control=True)
+    # τ in t has a prefactor that does not depend on η in the limit; 1.5 % are for what it still does here
+    yield relative("the last of them, against W", float(slopes[-1]), w, 0.015)
+    yield relative("the same against the equation's", float(slopes[-1]), equation, 0.015, control=True)
 
 
 def _show(report: ls.SGDEscapeReport) -> None:
