@@ -15,7 +15,7 @@ import numpy as np
 from langevin_sgd.models import covariance as structures
 from langevin_sgd.models.covariance import Covariance
 from langevin_sgd.models.fields import Names, SymbolicField
-from langevin_sgd.models.noise import Anisotropic
+from langevin_sgd.models.noise_families import Anisotropic
 from langevin_sgd.models.sde import SDE
 from langevin_sgd.models.strength import Strength
 

@@ -10,7 +10,7 @@ from langevin_sgd.models.arguments import Array
 from langevin_sgd.models.landscape import Landscape
 
 if TYPE_CHECKING:
-    from langevin_sgd.models.noise import Noise
+    from langevin_sgd.models.noise_families import Noise
     from langevin_sgd.models.sampled import SampledLoss
 
 LARGEST = 16                    # weights of an equation
@@ -131,10 +131,11 @@ def _parabola(loss: SampledLoss) -> Landscape:
 
 def averaged_noise(loss: SampledLoss) -> Noise:
     """Return the covariance of a sampled loss as a noise: a quadratic if it is one, else functions that run over all samples."""
-    from langevin_sgd.models.measured_noise import LARGEST_FULL, taylor
-    from langevin_sgd.models.noise import from_functions
+    from langevin_sgd.models.measured_noise import LARGEST_FULL
+    from langevin_sgd.models.noise_families import from_functions
+    from langevin_sgd.models.noise_of_losses import from_hessians
     if loss.is_quadratic and loss.dim <= LARGEST_FULL:
-        return taylor(loss, None).model
+        return from_hessians(loss).model
     scope = _compiled(loss)
     return from_functions(scope["factor"], scope["divergence"], loss.dim)
 

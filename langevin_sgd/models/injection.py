@@ -1,11 +1,9 @@
 """Noise that is added to large batches, so that SGD on them does what it does on small ones (the proposal of arXiv:2006.13719)."""
 from __future__ import annotations
 
-from typing import Any
-
 from langevin_sgd.models.arguments import finite, not_negative, whole
-from langevin_sgd.models.noise import Noise
-from langevin_sgd.models.strength import Strength
+from langevin_sgd.models.noise_families import Noise
+from langevin_sgd.models.strength import covariance_factor
 
 
 class Injection:
@@ -76,18 +74,12 @@ class Injection:
         """
         if self.strength is not None:
             return self.strength
-        small, large = (self._of_batch(size, n_samples, replacement) for size in (self.batch_size, batch_size))
+        assert self.batch_size is not None, "This is a bug: neither a strength nor a batch size."
+        small, large = (covariance_factor(size, n_samples, replacement) for size in (self.batch_size, batch_size))
         if small < large:
             raise ValueError(f"`inject` imitates batches of {self.batch_size}, but those that are drawn have {batch_size} samples and less "
                              "noise must be added, not taken away: let `batch_size` of run_sgd be the larger one.")
         return small - large
-
-    @staticmethod
-    def _of_batch(size: Any, n_samples: int, replacement: bool) -> float:
-        """Cov(g_B) / C."""
-        if not replacement and size >= n_samples:
-            return 0.0
-        return Strength(learning_rate=1.0, batch_size=size, dataset_size=n_samples, replacement=replacement).value
 
     def __repr__(self) -> str:
         noise = "the covariance of the batch itself" if self.noise is None else repr(self.noise)

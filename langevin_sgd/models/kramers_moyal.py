@@ -8,13 +8,54 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from langevin_sgd.models.arguments import Array, numbers, one_of, positive, whole
-from langevin_sgd.models.noise import Quadratic
+from langevin_sgd.models.noise_families import Quadratic
 
 FEWEST = 30                     # increments in a bin that says anything
 
 
-def estimated(x: Any, dt: float | None, bins: ArrayLike | int, process: str, lag: int) -> MeasuredDynamics:
-    """Return drift and diffusion of trajectories; see `langevin_sgd.noise.from_trajectories`."""
+def from_trajectories(x: Any, dt: float | None = None, *, bins: ArrayLike | int = 24, process: str = "chain",
+                      lag: int = 1) -> MeasuredDynamics:
+    """Estimate drift and diffusion from trajectories alone, in one dimension (Kramers and Moyal).
+
+    Parameters
+    ----------
+    x
+        Trajectories: an array (path, time), or the result of `simulate` or `run_sgd`; NaN where a path has ended.
+    dt
+        The time between two states, for arrays.
+    bins
+        Their number or their edges.
+    process
+        "chain": the steps are the process itself, as the iterations of SGD are, if each was saved; then mean and variance of a step are the
+        drift and the diffusion, without bias.  "diffusion": the states are samples of a continuous path; then both are biased in proportion
+        to the time between them, which is taken away by looking over twice the time as well.
+    lag
+        The number of steps that an increment spans.
+
+    Returns
+    -------
+    MeasuredDynamics
+        Drift and diffusion in each bin with their standard errors; ``.noise(strength)`` is a noise that `langevin_sgd.sgd` takes.
+
+    Raises
+    ------
+    ValueError
+        For shapes that do not fit, times that are not even, and too few increments.
+
+    Notes
+    -----
+    Source: J. Gottschall & J. Peinke, New J. Phys. 10, 083034 (2008), for the bias of finite times.  D is half the *variance* of an
+    increment over its time, without the square of the drift, and about a line within each bin.  For SGD in the clock t, D = η C / (2 B).
+
+    Examples
+    --------
+    >>> import langevin_sgd as ls
+    >>> runs = ls.simulate(ls.systems.ornstein_uhlenbeck(), 0.0, (0, 20), dt=0.02, n_paths=400, t_eval=[0.2 * k for k in range(101)], rng=1)
+    >>> found = ls.noise.from_trajectories(runs, process="diffusion")
+    >>> value, slope = found.fit_drift()
+    >>> round(slope, 1), round(float(found.noise(strength=2.0).constant), 1)
+    (-1.0, 1.0)
+    """
     paths, step = _paths(x, dt)
     k, kind = whole("lag", lag), one_of("process", process, ("chain", "diffusion"))
     lags = (k, 2 * k) if kind == "diffusion" else (k,)

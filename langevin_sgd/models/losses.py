@@ -16,7 +16,7 @@ from langevin_sgd.core import sample_losses
 from langevin_sgd.models.arguments import Array, not_negative, numbers, one_of, positive, whole
 from langevin_sgd.models.data import generate, inputs_and_targets, load
 from langevin_sgd.models.landscapes import mirrored_parabola as mirrored_landscape
-from langevin_sgd.models.noise import Expression
+from langevin_sgd.models.noise_families import Expression
 from langevin_sgd.models.sampled import SampledLoss
 
 # The covariance of a regression, turned over at m with its gradients: of q below it, and of q − 2m with the same sign beyond.

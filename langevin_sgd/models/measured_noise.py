@@ -9,39 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from langevin_sgd.models.arguments import Array, numbers, one_of, points, positive, state, whole
+from langevin_sgd.models.arguments import Array, points
 from langevin_sgd.models.covariance import Covariance
 from langevin_sgd.models.fields import Names
 from langevin_sgd.models.full_quadratic import FullQuadratic
-from langevin_sgd.models.noise import Noise, Quadratic
-from langevin_sgd.models.sampled import SampledLoss
-from langevin_sgd.models.strength import Strength
+from langevin_sgd.models.noise_families import Noise, Quadratic
+from langevin_sgd.models.strength import covariance_factor
 
 FORMS = ("componentwise", "matrix", "full")
 LARGEST_FULL = 4                # components of a matrix C(x), which is factored in every step
 MOST_AXES = 64                  # weights, above which points are chosen at random only, so many times
 SEED = 1
-
-
-def measured(source: SampledLoss | ArrayLike, at: ArrayLike | None = None, *, center: ArrayLike | None = None, radius: float | None = None,
-             form: str | None = None, complete: bool | None = None, batch_size: int = 1, dataset_size: int | None = None,
-             replacement: bool = True) -> MeasuredNoise:
-    """Return the measured noise; see `langevin_sgd.noise.measure`."""
-    if isinstance(source, SampledLoss):
-        if complete is not None or batch_size != 1 or dataset_size is not None:
-            raise ValueError("`complete`, `batch_size` and `dataset_size` describe arrays of gradients; a loss over data has all its "
-                             "samples.")
-        samples = _of_loss(source, at, center, radius)
-    else:
-        factor = _covariance_factor(batch_size, dataset_size, replacement)
-        samples = _of_arrays(source, at, center, complete is True, 1 / factor)
-    d = samples.points.shape[1]
-    if form is None:
-        form = "componentwise" if d == 1 or d > LARGEST_FULL else "full"
-    if one_of("form", form, FORMS) == "full" and d > LARGEST_FULL:
-        raise ValueError(f"`form` is 'full', but the state has {d} components, and a matrix C(x) is factored in every step for up to "
-                         f"{LARGEST_FULL}; take 'componentwise' or 'matrix'.")
-    return samples.fitted(form)
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,7 +143,7 @@ class MeasuredNoise:
 
     def of_batch(self, batch_size: int, dataset_size: int | None = None, replacement: bool = True) -> Array:
         """Return the measured covariances (k, d, d) of the gradient of a batch: C / B, or C (N − B) / (B (N − 1)) without replacement."""
-        return self.samples.covariances * _covariance_factor(batch_size, dataset_size, replacement)
+        return self.samples.covariances * covariance_factor(batch_size, dataset_size, replacement)
 
     # ------------------------------------------------------------------------------------------------- what makes it a noise
 
@@ -190,102 +168,6 @@ class MeasuredNoise:
         changed = f"; {self.adjusted}" if self.adjusted else ""
         return (f"MeasuredNoise({numbers_of}, from {len(self.samples.points)} points of {self.samples.origin}; the quadratic leaves "
                 f"{self.unexplained:.2g} of the variation unexplained{chance}{changed})")
-
-
-# ------------------------------------------------------------------------------------------------------- what is measured
-
-def _of_loss(loss: SampledLoss, at: ArrayLike | None, center: ArrayLike | None, radius: float | None) -> Samples:
-    """Covariances of all samples of a loss over data, about a minimum."""
-    given = None if at is None else points("at", at, loss.dim).reshape(-1, loss.dim)
-    if center is None:
-        start = np.zeros(loss.dim) if given is None else given.mean(axis=0)
-        middle = _minimum(loss, start)
-    else:
-        middle = state("center", center, loss.dim)
-    if given is None:
-        given = _around(middle, positive("radius", radius) if radius is not None else _scale(loss, middle))
-    elif radius is not None:
-        raise ValueError("`radius` says how far points are chosen; leave it out where they are given by `at`.")
-    c = np.stack([np.reshape(loss.covariance(w if loss.dim > 1 else float(w[0])), (loss.dim, loss.dim)) for w in given])
-    return Samples(middle, given, c, np.zeros_like(c), loss.n_samples, repr(loss))
-
-
-def _minimum(loss: SampledLoss, start: Array) -> Array:
-    return np.atleast_1d(loss.minimum(start if loss.dim > 1 else float(start[0])).x)
-
-
-def _scale(loss: SampledLoss, middle: Array) -> float:
-    """The distance at which the noise has about doubled, √(Tr Σ_g / Tr Σ_H); one if it does not grow."""
-    w: Any = middle if loss.dim > 1 else float(middle[0])
-    if loss.dim > MOST_AXES:        # by its growth itself: all Hessians would be large
-        return _doubled(loss, middle)
-    h = np.reshape(loss.sample_hessians(w), (loss.n_samples, loss.dim, loss.dim))
-    growth, size = float(np.einsum("nij,nij->", h - h.mean(axis=0), h - h.mean(axis=0))) / loss.n_samples / loss.dim, loss.covariance(w)
-    return math.sqrt(float(np.trace(np.atleast_2d(size))) / growth) if growth > 0 and np.any(size) else 1.0
-
-
-def _doubled(loss: SampledLoss, middle: Array) -> float:
-    """The distance in one random direction at which Tr C is twice that in the middle, within a factor of two."""
-    way = np.random.default_rng(SEED).normal(size=len(middle))
-    way /= np.linalg.norm(way)
-    start, distance = float(np.trace(loss.covariance(middle))), 1.0
-    for _ in range(20):
-        grown = float(np.trace(loss.covariance(middle + distance * way)))
-        if start <= grown - start <= 4 * start or not start > 0:
-            break
-        distance *= 2.0 if grown < 2 * start else 0.5
-    return distance
-
-
-def _around(middle: Array, radius: float) -> Array:
-    """Points about a centre: along the axes, between pairs of axes, and some at random."""
-    d = len(middle)
-    if d == 1:
-        return middle + radius * np.linspace(-2, 2, 17)[:, None]
-    if d > MOST_AXES:
-        others = np.random.default_rng(SEED).normal(size=(MOST_AXES, d)) / math.sqrt(d)
-        return middle + radius * np.concatenate([np.zeros((1, d)), others])
-    axes = np.eye(d)
-    pairs = [(axes[i] + sign * axes[j]) / math.sqrt(2) for i in range(d) for j in range(i) for sign in (1, -1)] if d <= LARGEST_FULL else []
-    others = np.random.default_rng(SEED).normal(size=(2 * d, d)) / math.sqrt(d)
-    return middle + radius * np.concatenate([np.zeros((1, d)), axes, -axes, *([np.array(pairs)] if pairs else []), others])
-
-
-def _of_arrays(gradients: Any, at: ArrayLike | None, center: ArrayLike | None, complete: bool, scale: float) -> Samples:
-    """Covariances of arrays of gradients (k, n, d) that come from elsewhere."""
-    if at is None:
-        raise ValueError("`at` is missing: arrays of gradients need the points at which they were taken, (k, d), or (k,) for one weight.")
-    where, g = numbers("at", at), numbers("gradients", gradients)
-    where, g = where[:, None] if where.ndim == 1 else where, g[:, :, None] if g.ndim == 2 else g
-    if where.ndim != 2 or g.ndim != 3 or g.shape[0] != len(where) or g.shape[2] != where.shape[1]:
-        raise ValueError(f"`gradients` has shape {np.shape(gradients)} and `at` {np.shape(at)}, but for k points, n gradients at each and "
-                         "d weights they must be (k, n, d) and (k, d), or (k, n) and (k,) for one weight.")
-    n = g.shape[1]
-    if n < 2:
-        raise ValueError("`gradients` has one gradient at each point, but a covariance needs at least two.")
-    away = g - g.mean(axis=1, keepdims=True)
-    products = away[:, :, :, None] * away[:, :, None, :]
-    c = products.sum(axis=1) / (n if complete else n - 1)
-    errors = np.zeros_like(c) if complete else products.std(axis=1, ddof=1) / math.sqrt(n)
-    middle = state("center", center, where.shape[1]) if center is not None else _zero_of_mean(where, g.mean(axis=1))
-    return Samples(middle, where, scale * c, scale * errors, n, f"{n} gradients each")
-
-
-def _zero_of_mean(where: Array, gradient: Array) -> Array:
-    """Where the mean gradient, fitted by a linear function, vanishes; the mean of the points if they do not tell."""
-    design = np.column_stack([np.ones(len(where)), where])
-    if len(where) <= where.shape[1] or np.linalg.matrix_rank(design) < design.shape[1]:
-        return np.asarray(where.mean(axis=0))
-    fit = np.linalg.lstsq(design, gradient, rcond=None)[0]
-    if np.linalg.cond(fit[1:]) > 1e8:
-        return np.asarray(where.mean(axis=0))
-    return np.asarray(-np.linalg.solve(fit[1:].T, fit[0]))
-
-
-def _covariance_factor(batch_size: int, dataset_size: int | None, replacement: bool) -> float:
-    """Cov(g_B) / C."""
-    strength = Strength(learning_rate=1.0, batch_size=whole("batch_size", batch_size), dataset_size=dataset_size, replacement=replacement)
-    return strength.value
 
 
 # ------------------------------------------------------------------------------------------------------------------- fits
@@ -379,67 +261,6 @@ def _full(samples: Samples, away: Array) -> tuple[Noise, str]:
     model = FullQuadratic(constant, linear, quadratic, samples.center)
     lowest = model.lowest(float(np.linalg.norm(away, axis=1).max()))
     return model, f"the fit has the eigenvalue {lowest:.3g} somewhere, so that it is no covariance there" if lowest < 0 else ""
-
-
-def taylor(loss: SampledLoss, center: ArrayLike | None = None, microbatch: int = 1, rng: Any = 0) -> MeasuredNoise:
-    """Return the noise that gradients and Hessians of the samples at one point say; see `langevin_sgd.noise.from_hessians`."""
-    middle = _minimum(loss, np.zeros(loss.dim)) if center is None else state("center", center, loss.dim)
-    w: Any = middle if loss.dim > 1 else float(middle[0])
-    n, d = loss.n_samples, loss.dim
-    g = np.reshape(loss.sample_gradients(w), (n, d))
-    h = np.reshape(loss.sample_hessians(w), (n, d, d)) if d <= LARGEST_FULL else np.reshape(loss.sample_hessian_diagonals(w), (n, d))
-    g, h = (_grouped(a - a.mean(axis=0), whole("microbatch", microbatch), rng) for a in (g, h))
-    around = _around(middle, _scale(loss, middle))
-    c = np.stack([np.reshape(loss.covariance(x if d > 1 else float(x[0])), (d, d)) for x in around])
-    samples = Samples(middle, around, c, np.zeros_like(c), n, f"Hessians of {loss!r}")
-    if d == 1:
-        model: Noise = Quadratic(float((g**2).mean()), float((g[:, 0] * h[:, 0, 0]).mean()), float((h**2).mean()), float(middle[0]))
-        return MeasuredNoise(samples, "componentwise", model, "")
-    if d > LARGEST_FULL:
-        parts = (g**2).mean(axis=0), (g * h).mean(axis=0), (h**2).mean(axis=0)
-        return MeasuredNoise(samples, "componentwise", Quadratic(*parts, middle), "")
-    linear = np.einsum("ni,njk->ijk", g, h) / len(g)
-    quadratic = np.einsum("nik,njl->ijkl", h, h) / len(g)
-    model = FullQuadratic(g.T @ g / len(g), (linear + np.swapaxes(linear, 0, 1)) / 2, (quadratic + np.swapaxes(quadratic, 2, 3)) / 2,
-                          middle)
-    return MeasuredNoise(samples, "full", model, "")
-
-
-def _grouped(away: Array, size: int, rng: Any) -> Array:
-    """Means over groups of samples at random, (groups, ...), scaled so that their second moments estimate those of single samples."""
-    n = len(away)
-    if size == 1:
-        return away
-    if n // size < 2:
-        raise ValueError(f"`microbatch` is {size}, but there are {n} samples, and at least two groups are needed to tell how they differ.")
-    order = np.random.default_rng(rng).permutation(n)[:n // size * size].reshape(-1, size)
-    return np.asarray(away[order].mean(axis=1) * math.sqrt(size * (n - 1) / (n - size)))
-
-
-def between_two_points(loss: SampledLoss, first: ArrayLike, second: ArrayLike, center: ArrayLike | None = None) -> MeasuredNoise:
-    """Return the noise that variances at two points say; see `langevin_sgd.noise.from_two_points`."""
-    a, b = state("first", first, loss.dim), state("second", second, loss.dim)
-    middle = _minimum(loss, (a + b) / 2) if center is None else state("center", center, loss.dim)
-    d = loss.dim
-    c = np.stack([np.reshape(loss.covariance(x if d > 1 else float(x[0])), (d, d)) for x in (a, b)])
-    apart = (a - middle)**2 - (b - middle)**2
-    if (apart == 0).any():
-        k = int(np.argmin(np.abs(apart)))
-        raise ValueError(f"`first` and `second` are equally far from the centre in component {k}, so that they do not tell how the noise "
-                         "grows there.")
-    variances = np.diagonal(c, axis1=1, axis2=2)
-    grows = (variances[0] - variances[1]) / apart
-    fits = [(max(float(g), 0.0), max(float(v - g * s), 0.0)) for g, v, s in zip(grows, variances[1], (b - middle)**2, strict=True)]
-    falls = any(g < 0 for g in grows) or any(v - g * s < 0 for g, v, s in zip(grows, variances[1], (b - middle)**2, strict=True))
-    model = Quadratic(_shaped([base for _, base in fits]), quadratic=_shaped([growth for growth, _ in fits]), center=_shaped(middle))
-    said = "what came out negative was set to zero" if falls else ""
-    return MeasuredNoise(Samples(middle, np.stack([a, b]), c, np.zeros_like(c), loss.n_samples, f"two points of {loss!r}"),
-                         "componentwise", model, said)
-
-
-def _shaped(parts: Any) -> Any:
-    """Numbers for each component as a noise takes them: one number in one dimension."""
-    return float(parts[0]) if len(parts) == 1 else np.asarray(parts)
 
 
 def _names(d: int) -> Names:

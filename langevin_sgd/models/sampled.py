@@ -19,7 +19,7 @@ from langevin_sgd.models.landscape import CriticalPoint, Landscape
 
 if TYPE_CHECKING:
     from langevin_sgd.models.fields import Names
-    from langevin_sgd.models.noise import Noise
+    from langevin_sgd.models.noise_families import Noise
 
 DIFFERENCE = 2e-3               # step of the differences that a Hessian is made of where none is given, relative to the weight
 

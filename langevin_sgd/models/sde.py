@@ -17,7 +17,7 @@ from langevin_sgd.models.fields import Field, FunctionField, Names, SumField, Sy
 from langevin_sgd.models.interpretation import Interpretation
 from langevin_sgd.models.interpretation import interpretation as interpretation_called
 from langevin_sgd.models.landscape import Landscape, check_known, check_parameters, field_kinks
-from langevin_sgd.models.noise import Anisotropic, Constant, Noise
+from langevin_sgd.models.noise_families import Anisotropic, Constant, Noise
 from langevin_sgd.models.sampled import SampledLoss
 from langevin_sgd.models.strength import NAMES as STRENGTH_NAMES
 from langevin_sgd.models.strength import Strength

@@ -77,3 +77,17 @@ class Strength:
             return f"ε = {self.value:g} (temperature {self.temperature:g})"
         text = f"ε = {self.value:g} (learning rate {self.learning_rate:g}, batch size {self.batch_size}"
         return text + (")" if self.replacement else f" of {self.dataset_size} without replacement)")
+
+
+def covariance_factor(batch_size: int, dataset_size: int | None = None, replacement: bool = True) -> float:
+    """Return Cov(g_B) / C: 1 / B with replacement, (N − B) / (B (N − 1)) without, zero for the whole dataset.
+
+    Examples
+    --------
+    >>> from langevin_sgd.models.strength import covariance_factor
+    >>> covariance_factor(5), covariance_factor(5, 11, replacement=False)
+    (0.2, 0.12)
+    """
+    if not replacement and dataset_size is not None and batch_size >= dataset_size:
+        return 0.0
+    return Strength(learning_rate=1.0, batch_size=whole("batch_size", batch_size), dataset_size=dataset_size, replacement=replacement).value

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from langevin_sgd.models.arguments import finite, positive
-from langevin_sgd.models.noise import Constant, Expression
+from langevin_sgd.models.noise_families import Constant, Expression
 from langevin_sgd.models.sde import SDE
 
 __all__ = ["cox_ingersoll_ross", "geometric_brownian", "maier_stein", "ornstein_uhlenbeck", "rotating_quadratic"]

@@ -10,7 +10,7 @@ from langevin_sgd.core.injected import MOST_UNROLLED, Arrays, InjectedNoise
 from langevin_sgd.models.arguments import Array
 from langevin_sgd.models.covariance import Structure, symmetric_root
 from langevin_sgd.models.injection import Injection
-from langevin_sgd.models.noise import Anisotropic, Constant, Noise, Quadratic
+from langevin_sgd.models.noise_families import Anisotropic, Constant, Noise, Quadratic
 from langevin_sgd.models.sampled import SampledLoss
 from langevin_sgd.simulation.assembly import FORMS, LARGEST_FACTORED
 

@@ -22,7 +22,7 @@ from langevin_sgd.models.arguments import Array, positive, whole
 from langevin_sgd.models.key import Key
 from langevin_sgd.models.landscape import Landscape
 from langevin_sgd.models.losses import deep_linear_chain
-from langevin_sgd.models.noise import Anisotropic, Constant, LossProportional, Noise
+from langevin_sgd.models.noise_families import Anisotropic, Constant, LossProportional, Noise
 from langevin_sgd.models.sampled import SampledLoss
 from langevin_sgd.models.sde import SDE, sgd
 from langevin_sgd.simulation.minibatch import run_sgd

@@ -19,7 +19,7 @@ from langevin_sgd.models.answers import Estimate, Prediction
 from langevin_sgd.models.arguments import Array, positive, whole
 from langevin_sgd.models.fields import SymbolicField
 from langevin_sgd.models.key import Key
-from langevin_sgd.models.noise import Noise
+from langevin_sgd.models.noise_families import Noise
 from langevin_sgd.models.sampled import SampledLoss
 from langevin_sgd.models.sde import SDE, sgd
 from langevin_sgd.simulation.first_passage import first_passage

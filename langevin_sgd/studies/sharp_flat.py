@@ -17,7 +17,7 @@ from langevin_sgd.models.answers import Estimate
 from langevin_sgd.models.arguments import Array, positive, whole
 from langevin_sgd.models.key import Key
 from langevin_sgd.models.landscape import Landscape
-from langevin_sgd.models.noise import Anisotropic, Constant, Expression, LossProportional, Noise, Quadratic
+from langevin_sgd.models.noise_families import Anisotropic, Constant, Expression, LossProportional, Noise, Quadratic
 from langevin_sgd.models.sde import SDE, sgd
 from langevin_sgd.studies.escape import Escape, EscapeReport, escapes
 from langevin_sgd.studies.occupancy import Occupancy, occupancy

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from langevin_sgd.models.arguments import not_negative, numbers, positive, whole
-from langevin_sgd.models.noise import Quadratic
+from langevin_sgd.models.noise_families import Quadratic
 from langevin_sgd.theory.closed_forms.matrices import positive_definite
 from langevin_sgd.theory.sgd.discrete_variance import IterateCovariance
 
