@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, overload
 
@@ -16,6 +16,7 @@ from langevin_sgd.models.sampled import SampledLoss
 from langevin_sgd.models.sde import SDE
 from langevin_sgd.simulation.first_passage import first_passage
 from langevin_sgd.simulation.schemes import EulerMaruyama, Milstein, Scheme
+from langevin_sgd.studies.levels import Levels
 from langevin_sgd.studies.passage import Passage
 from langevin_sgd.studies.passage_theory import closed_forms, exact_time
 from langevin_sgd.studies.report_text import escape_table
@@ -140,8 +141,8 @@ class Verdict:
         return f"{self.name} applies{where}{self.held}; ratio {self.span}"
 
 
-@dataclass(frozen=True)
-class EscapeReport:
+@dataclass(frozen=True, repr=False)
+class EscapeReport(Levels[Escape]):
     """Escapes at several levels, side by side: ``print(report)`` is the answer.
 
     Attributes
@@ -154,28 +155,10 @@ class EscapeReport:
         Why the study was cut short, or "".
     """
 
-    title: str
-    level_name: str
-    escapes: tuple[Escape, ...]
-    stopped: str = ""
-
-    @property
-    def levels(self) -> list[float]:
-        """The levels."""
-        return [e.level for e in self.escapes]
-
-    @property
-    def formulas(self) -> list[str]:
-        """The names of all closed forms in the report."""
-        return list(dict.fromkeys(name for e in self.escapes for name in e.predictions))
-
     @property
     def applying(self) -> list[str]:
         """The names of the closed forms that apply at some level."""
         return [name for name in self.formulas if any(name in e.predictions and e.predictions[name].applies for e in self.escapes)]
-
-    def __iter__(self) -> Iterator[Escape]:
-        return iter(self.escapes)
 
     def table(self) -> str:
         """Return the report as text: each time with its interval, and each closed form with its ratio to the exact time."""
@@ -219,19 +202,10 @@ class EscapeReport:
     def to_xarray(self) -> xarray.Dataset:
         """Return a Dataset over the levels, with measured and exact times, their intervals, and every closed form."""
         import xarray
-        nan = math.nan
-        columns: dict[str, list[float]] = {}
-        for name in ("measured", "exact"):
-            found = [getattr(e, name) for e in self.escapes]
-            columns |= {name: [f.value if f else nan for f in found], f"{name}_low": [f.low if f else nan for f in found],
-                        f"{name}_high": [f.high if f else nan for f in found], f"log_{name}": [f.log_value if f else nan for f in found]}
-        for name in self.formulas:
-            forms = [e.predictions.get(name) for e in self.escapes]
-            columns |= {name: [f.value if f else nan for f in forms], f"{name}_applies": [bool(f and f.applies) for f in forms]}
         first = self.escapes[0]
         about = {"title": self.title, "counts": first.passage.counts, "clock": "t = learning rate × iterations",
                  "equation": repr(first.passage.sde), "interpretation": str(first.passage.sde.interpretation)}
-        return xarray.Dataset({k: (self.level_name, v) for k, v in columns.items()}, {self.level_name: self.levels}, about)
+        return xarray.Dataset({k: (self.level_name, v) for k, v in self.columns().items()}, {self.level_name: self.levels}, about)
 
     def __str__(self) -> str:
         return self.table()

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from langevin_sgd.models import losses, noise
+from langevin_sgd.models import noise
 from langevin_sgd.models.answers import Estimate
-from langevin_sgd.models.arguments import Array, finite, not_negative, positive, whole
+from langevin_sgd.models.arguments import Array, finite, positive, whole
 from langevin_sgd.models.injection import Injection
 from langevin_sgd.models.key import Key
 from langevin_sgd.models.sampled import SampledLoss, sampled
@@ -26,6 +26,7 @@ from langevin_sgd.models.status import Status
 from langevin_sgd.simulation.minibatch import run_sgd
 from langevin_sgd.simulation.sgd_runs import SGDRuns
 from langevin_sgd.studies.report_text import aligned
+from langevin_sgd.studies.training_problems import Problem, matrix_sensing, phase_retrieval, sparse_regression
 
 if TYPE_CHECKING:
     import xarray
@@ -37,27 +38,7 @@ SMALL, LARGE, ISOTROPIC, OF_BATCH, QUADRATIC = ("small batch", "large batch", "l
                                                 "large, quadratic noise")
 SAVED = 24                      # times, evenly spaced in the logarithm of the iteration
 LOOKED_AT = 8                   # of them, at which the noise of small batches is measured
-FRESH = 1000                    # samples from which the excess risk is taken
 FEWEST_SEEDS = 3
-
-
-@dataclass(frozen=True)
-class Problem:
-    """What is trained on, and what it should have learnt.
-
-    Attributes
-    ----------
-    loss
-        On the training data.
-    fresh
-        The same loss on fresh data without label noise, zero for the planted weights: the excess risk.
-    start
-        Weights from which training starts (d,).
-    """
-
-    loss: SampledLoss
-    fresh: SampledLoss
-    start: Array
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -316,91 +297,3 @@ def _geometric(values: Array, confidence: float) -> tuple[Array, Array, Array]:
         spread = np.nanstd(np.where(np.isfinite(logs), logs, math.nan), axis=0, ddof=1)
         wide = student.ppf((1 + confidence) / 2, np.maximum(count - 1, 1)) * spread / np.sqrt(count)
     return np.exp(middle), np.exp(middle - wide), np.exp(middle + wide)
-
-
-# -------------------------------------------------------------------------------------------------------------- problems
-
-def sparse_regression(rng: np.random.Generator, *, features: int = 60, samples: int = 30, active: int = 4, scale: float = 0.2,
-                      label_noise: float = 0.1) -> Problem:
-    """Return sparse regression by a diagonal linear network, x·(u∘u − v∘v), with fewer samples than features.
-
-    Parameters
-    ----------
-    rng
-        A generator.
-    features, samples, active
-        d inputs, N samples, and how many planted weights are 1; the others are 0.
-    scale
-        Of the weights at the start: the larger, the less gradient descent finds the sparse solution.
-    label_noise
-        Its variance.
-
-    Examples
-    --------
-    >>> import langevin_sgd as ls, numpy as np
-    >>> ls.generalisation.sparse_regression(np.random.default_rng(1)).loss
-    SampledLoss(diagonal linear network, mean of ½(…)²; 30 samples, 120 weights)
-    """
-    d = whole("features", features)
-    planted = (np.arange(d) < whole("active", active)).astype(float)
-    x, y = losses.generate(whole("samples", samples), planted, label_noise=label_noise, rng=rng)
-    fresh, targets = losses.generate(FRESH, planted, rng=rng)
-    return Problem(losses.diagonal_network(x, y), losses.diagonal_network(fresh, targets), np.full(2 * d, positive("scale", scale)))
-
-
-def matrix_sensing(rng: np.random.Generator, *, size: int = 8, samples: int = 24, scale: float = 0.3, label_noise: float = 0.05) -> Problem:
-    """Return matrix sensing of a matrix of rank one by U Uᵀ with as many columns as rows.
-
-    Parameters
-    ----------
-    rng
-        A generator.
-    size, samples
-        Rows n, and the number N of measurements; n (n + 1) / 2 would tell the matrix.
-    scale
-        Of the entries of U at the start.
-    label_noise
-        Its variance.
-
-    Examples
-    --------
-    >>> import langevin_sgd as ls, numpy as np
-    >>> ls.generalisation.matrix_sensing(np.random.default_rng(1)).loss
-    SampledLoss(matrix sensing of 8 x 8, rank 8, mean of ½(…)²; 24 samples, 64 weights)
-    """
-    n = whole("size", size)
-    planted = rng.normal(size=n)
-    planted /= np.linalg.norm(planted)
-
-    def measured(count: int, variance: float) -> SampledLoss:
-        a = rng.normal(size=(count, n, n))
-        targets = np.einsum("kij,i,j->k", a, planted, planted) + math.sqrt(variance) * rng.normal(size=count)
-        return losses.matrix_sensing(a, targets, n)
-    training = measured(whole("samples", samples), not_negative("label_noise", label_noise))
-    return Problem(training, measured(FRESH, 0.0), positive("scale", scale) * rng.normal(size=n * n))
-
-
-def phase_retrieval(rng: np.random.Generator, *, weights: int = 10, samples: int = 30, label_noise: float = 0.25) -> Problem:
-    """Return phase retrieval, (x·w)², from few samples, where there are minima far from the planted weights.
-
-    Parameters
-    ----------
-    rng
-        A generator.
-    weights, samples
-        d and N.
-    label_noise
-        Its variance.
-
-    Examples
-    --------
-    >>> import langevin_sgd as ls, numpy as np
-    >>> ls.generalisation.phase_retrieval(np.random.default_rng(1)).loss
-    SampledLoss(phase retrieval, mean of ½(…)²; 30 samples, 10 weights)
-    """
-    d = whole("weights", weights)
-    planted = rng.normal(size=d)
-    planted /= np.linalg.norm(planted)
-    x, y = losses.generate(whole("samples", samples), planted, label_noise=label_noise, labels="square", rng=rng)
-    fresh, targets = losses.generate(FRESH, planted, labels="square", rng=rng)
-    return Problem(losses.phase_retrieval(x, y), losses.phase_retrieval(fresh, targets), rng.normal(size=d) / math.sqrt(d))

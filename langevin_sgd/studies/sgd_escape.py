@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ from langevin_sgd.models.sampled import SampledLoss
 from langevin_sgd.models.sde import SDE, sgd
 from langevin_sgd.simulation.first_passage import first_passage
 from langevin_sgd.simulation.minibatch import run_sgd
+from langevin_sgd.studies.levels import Levels
 from langevin_sgd.studies.passage import Passage
 from langevin_sgd.studies.passage_theory import closed_forms, exact_time
 from langevin_sgd.studies.sgd_escape_text import sgd_escape_table, verdicts
@@ -127,8 +128,8 @@ class SGDEscape:
         return None if self.measured is None or self.exact is None else self.measured.compare(self.exact).agrees
 
 
-@dataclass(frozen=True)
-class SGDEscapeReport:
+@dataclass(frozen=True, repr=False)
+class SGDEscapeReport(Levels[SGDEscape]):
     """Escapes of SGD at several levels, side by side: ``print(report)`` is the answer.
 
     Attributes
@@ -141,28 +142,10 @@ class SGDEscapeReport:
         Why the study was cut short, or "".
     """
 
-    title: str
-    level_name: str
-    escapes: tuple[SGDEscape, ...]
-    stopped: str = ""
-
-    @property
-    def levels(self) -> list[float]:
-        """The levels."""
-        return [e.level for e in self.escapes]
-
     @property
     def approximations(self) -> list[str]:
         """The names of what was computed in place of SGD."""
         return list(dict.fromkeys(name for e in self.escapes for name in e.approximations))
-
-    @property
-    def formulas(self) -> list[str]:
-        """The names of all closed forms in the report."""
-        return list(dict.fromkeys(name for e in self.escapes for name in e.predictions))
-
-    def __iter__(self) -> Iterator[SGDEscape]:
-        return iter(self.escapes)
 
     def table(self) -> str:
         """Return the report as text: each time with its interval, and everything else by its ratio to the time of SGD."""
@@ -198,17 +181,9 @@ class SGDEscapeReport:
     def to_xarray(self) -> xarray.Dataset:
         """Return a Dataset over the levels: measured and exact times with their intervals, approximations, closed forms, exponents."""
         import xarray
-        nan = math.nan
-        columns: dict[str, list[float]] = {}
-        for name in ("measured", "exact"):
-            found = [getattr(e, name) for e in self.escapes]
-            columns |= {name: [f.value if f else nan for f in found], f"{name}_low": [f.low if f else nan for f in found],
-                        f"{name}_high": [f.high if f else nan for f in found], f"log_{name}": [f.log_value if f else nan for f in found]}
+        nan, columns = math.nan, self.columns()
         for name in self.approximations:
             columns[name] = [e.approximations[name].value if name in e.approximations else nan for e in self.escapes]
-        for name in self.formulas:
-            forms = [e.predictions.get(name) for e in self.escapes]
-            columns |= {name: [f.value if f else nan for f in forms], f"{name}_applies": [bool(f and f.applies) for f in forms]}
         columns["metastable"] = [e.stability.metastable for e in self.escapes]
         columns["exponent"] = [e.exponents.sgd if e.exponents else nan for e in self.escapes]
         columns["exponent_of_equation"] = [e.exponents.equation if e.exponents else nan for e in self.escapes]

@@ -163,7 +163,7 @@ def test_ctrl_c_between_simulations_keeps_the_levels_that_are_done(monkeypatch):
             raise KeyboardInterrupt
         return None, "not asked for here"
 
-    monkeypatch.setattr(escape_module, "_exact", exact)
+    monkeypatch.setattr(escape_module, "exact_time", exact)
     import langevin_sgd as ls
     report = ls.escape(ls.langevin(ls.landscapes.double_well(), 0.1), -1.0, 0.0, noise_levels=[0.2, 0.1, 0.05], n_paths=200, rng=1)
     assert report.levels == [0.2, 0.1]
