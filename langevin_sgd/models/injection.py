@@ -15,7 +15,8 @@ class Injection:
         C, a noise of `langevin_sgd.noise`: what `measure` or `from_hessians` return is the noise of the loss itself, `Constant` is the same
         in every direction.  None: the covariance of the gradients in the batch itself, at every step anew.
     batch_size
-        The small batch that is imitated: λ is its covariance less that of the batch that is drawn, 1 / batch_size − 1 / B with replacement.
+        The small batch that is imitated: λ is its covariance less that of the batch that is drawn, 1 / batch_size − 1 / B with replacement,
+        and the same of (N − B) / (B (N − 1)) without; what reshuffled epochs have beyond that, a dependence of batches, is not imitated.
     strength
         Instead of it, λ itself.
     average

@@ -8,6 +8,7 @@ import pytest
 from numba import njit
 
 import langevin_sgd as ls
+from langevin_sgd.core.batches import compile_batch
 from langevin_sgd.core.streams import next_word, normal_pair, stream
 
 RNG = np.random.default_rng(5)
@@ -141,6 +142,15 @@ def test_nothing_injected_is_what_it_was() -> None:
     assert np.array_equal(none.w[:, :2], plain.w[:, :2])                # the first batch comes before the first normals
     assert not np.array_equal(none.w[:, -1], plain.w[:, -1])
     assert "Injection" in repr(none) and "Injection" in none.to_xarray().attrs["inject"]
+
+
+def test_other_numbers_compile_nothing() -> None:
+    run(2, ls.Injection(quadratic(2)[0], strength=1.0))
+    before = compile_batch.cache_info().misses
+    g, h = np.array([3.0, 1.0]), np.array([0.2, 0.1])
+    for noise in (ls.noise.Quadratic(g, quadratic=h), ls.noise.Quadratic(h, quadratic=g, center=[1.0, 2.0])):
+        run(2, ls.Injection(noise, strength=0.3, average=0.5))
+    assert compile_batch.cache_info().misses == before
 
 
 def test_the_strength_is_what_is_missing_to_the_small_batch() -> None:
