@@ -5,7 +5,7 @@ import numpy as np
 
 from langevin_sgd.models.arguments import Array
 from langevin_sgd.models.roots import stationary_points
-from langevin_sgd.theory.weak_noise.equation import WeakNoise
+from langevin_sgd.theory.weak_noise.hamiltonian import Hamiltonian
 
 NEWTON_STEPS = 30
 OFF = 1e-4                      # how far beside a saddle its unstable directions are entered, over the distance of interest
@@ -13,7 +13,7 @@ PATIENCE = 200.0                # times the slowest time scale of the start, aft
 ARRIVED = 1e-3                  # how near a fixed point Newton's method takes over, over the distance of interest
 
 
-def fixed_point(noise: WeakNoise, x: Array, reach: float) -> Array | None:
+def fixed_point(noise: Hamiltonian, x: Array, reach: float) -> Array | None:
     """Return the zero of the drift within reach of x, by Newton's method; None without one."""
     found = x
     for _ in range(NEWTON_STEPS):
@@ -29,12 +29,12 @@ def fixed_point(noise: WeakNoise, x: Array, reach: float) -> Array | None:
     return None
 
 
-def growth(noise: WeakNoise, x: Array) -> Array:
+def growth(noise: Hamiltonian, x: Array) -> Array:
     """Return the real parts of the eigenvalues of the drift's Jacobian, the largest first."""
     return np.sort(np.linalg.eigvals(noise.jacobian(x[None])[0]).real)[::-1]
 
 
-def fall(noise: WeakNoise, x: Array, scale: float, slowest: float) -> Array:
+def fall(noise: Hamiltonian, x: Array, scale: float, slowest: float) -> Array:
     """Return the path (n, d) that the drift takes from x, to the fixed point where it settles or to where it was given up.
 
     `scale` is the distance of interest, `slowest` the slowest rate of relaxation at the attractor of interest.
@@ -56,12 +56,12 @@ def fall(noise: WeakNoise, x: Array, scale: float, slowest: float) -> Array:
     return run.y.T
 
 
-def attractor_of(noise: WeakNoise, x: Array, scale: float, slowest: float) -> Array | None:
+def attractor_of(noise: Hamiltonian, x: Array, scale: float, slowest: float) -> Array | None:
     """Return the fixed point where the drift leads from x; None if it settles nowhere."""
     return fixed_point(noise, fall(noise, x, scale, slowest)[-1], ARRIVED * scale)
 
 
-def branches(noise: WeakNoise, saddle: Array, scale: float, slowest: float) -> list[Array]:
+def branches(noise: Hamiltonian, saddle: Array, scale: float, slowest: float) -> list[Array]:
     """Return the paths (n, d) that leave a saddle along its unstable directions, both ways."""
     values, vectors = np.linalg.eig(noise.jacobian(saddle[None])[0])
     unstable = [vectors[:, k].real / np.linalg.norm(vectors[:, k].real) for k in np.flatnonzero(values.real > 0)]
@@ -69,7 +69,7 @@ def branches(noise: WeakNoise, saddle: Array, scale: float, slowest: float) -> l
     return [np.concatenate([saddle[None], fall(noise, x, scale, slowest)]) for x in beside]
 
 
-def gates(noise: WeakNoise, start: Array, end: Array, slowest: float) -> list[tuple[Array, Array]]:
+def gates(noise: Hamiltonian, start: Array, end: Array, slowest: float) -> list[tuple[Array, Array]]:
     """Return the saddles with one unstable direction between two attractors, each with the way (n, d) that the drift takes on to `end`."""
     scale = float(np.linalg.norm(end - start))
     low, high = np.minimum(start, end) - scale, np.maximum(start, end) + scale

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.polynomial import legendre
 
 from langevin_sgd.models.arguments import Array
-from langevin_sgd.theory.weak_noise.equation import WeakNoise, lagrangian
+from langevin_sgd.theory.weak_noise.hamiltonian import Hamiltonian
 
 SLOWING = 2                     # power of 1 ± u in w, towards a fixed point
 Powers = tuple[int, int]        # of 1 − u and 1 + u
@@ -52,13 +52,13 @@ class RitzPath:
         gone, basis, _ = _basis(self.degree, self.slowing, u)
         return self.start + np.multiply.outer(gone, self.end - self.start) + basis @ self.coefficients
 
-    def sampled(self, count: int, noise: WeakNoise) -> tuple[Array, Array]:
+    def sampled(self, count: int, noise: Hamiltonian) -> tuple[Array, Array]:
         """Return states (count, d) equally far apart along the path, and the action spent up to each."""
         dense = np.linspace(-1, 1, 20 * count + 1)
         share = _basis(1, self.slowing, dense)[0]
         u = np.interp(np.linspace(0, 1, count), share, dense)
         nodes, weights = _gauss(4 * self.degree)
-        density = lagrangian(noise, *_positions(self, nodes))
+        density = noise.lagrangian(*_positions(self, nodes))
         series = legendre.legvander(nodes, 2 * self.degree).T @ (weights * density) * (np.arange(2 * self.degree + 1) + 0.5)
         spent = legendre.legval(u, legendre.legint(series, lbnd=-1))
         x = self.at(u)
@@ -66,7 +66,7 @@ class RitzPath:
         return x, np.maximum.accumulate(np.clip(spent, 0, self.action)) if spent[-1] > 0 else spent * 0
 
 
-def first_path(noise: WeakNoise, start: Array, end: Array, *, at_rest: tuple[bool, bool]) -> RitzPath:
+def first_path(noise: Hamiltonian, start: Array, end: Array, *, at_rest: tuple[bool, bool]) -> RitzPath:
     """Return the best path of low degree between two states, from a few guesses.
 
     `at_rest` tells whether start and end are fixed points of the drift.
@@ -76,7 +76,7 @@ def first_path(noise: WeakNoise, start: Array, end: Array, *, at_rest: tuple[boo
     return min(tries, key=lambda path: path.action)
 
 
-def refined(noise: WeakNoise, path: RitzPath) -> RitzPath:
+def refined(noise: Hamiltonian, path: RitzPath) -> RitzPath:
     """Return the path of least action near a path: the degree rises until the action settles."""
     while path.degree < LAST and not path.error <= SETTLED * path.action:
         path = _minimised(noise, replace(path, coefficients=path.raised(min(2 * path.degree, LAST))))
@@ -97,7 +97,7 @@ def _guesses(start: Array, end: Array, slowing: Powers) -> Iterator[Array]:
             yield bent
 
 
-def _minimised(noise: WeakNoise, guess: RitzPath) -> RitzPath:
+def _minimised(noise: Hamiltonian, guess: RitzPath) -> RitzPath:
     """The path of least action with as many polynomials as the guess has."""
     from scipy.optimize import minimize
     degree, way = guess.degree, guess.end - guess.start
@@ -111,7 +111,7 @@ def _minimised(noise: WeakNoise, guess: RitzPath) -> RitzPath:
     def cost(flat: Array) -> tuple[float, Array]:
         c = flat.reshape(guess.coefficients.shape) * length
         g, x = way + directions @ c, states + basis @ c
-        action, by_v, by_x = action_and_slopes(noise, x, w[:, None] * g)
+        action, by_v, by_x = noise.lagrangian_and_slopes(x, w[:, None] * g)
         size = np.maximum(np.linalg.norm(g, axis=-1), 1e-300)
         mean = weights @ (rho * size)
         uneven = weights @ (rho * (size - mean)**2)
@@ -126,25 +126,8 @@ def _minimised(noise: WeakNoise, guess: RitzPath) -> RitzPath:
                      options={"maxiter": SEARCHES, "maxfun": 2 * SEARCHES, "ftol": 1e-15, "gtol": 1e-9, "maxcor": 20})
     path = replace(guess, coefficients=found.x.reshape(guess.coefficients.shape) * length)
     fine, fine_weights = _gauss(6 * degree)
-    action = float(fine_weights @ lagrangian(noise, *_positions(path, fine)))
+    action = float(fine_weights @ noise.lagrangian(*_positions(path, fine)))
     return replace(path, action=action, error=abs(action - guess.action))
-
-
-def action_and_slopes(noise: WeakNoise, x: Array, v: Array) -> tuple[Array, Array, Array]:
-    """Return |v| |f| − ⟨v, f⟩ in the metric C⁻¹ (n,), and its derivatives with respect to v and to x (n, d)."""
-    f, jacobian, slopes = noise.drift(x), noise.jacobian(x), noise.covariance_slopes(x)
-    y, g = np.moveaxis(np.linalg.solve(noise.covariance(x), np.stack([v, f], axis=-1)), -1, 0)      # C⁻¹ v and C⁻¹ f
-    with np.errstate(invalid="ignore"):
-        speed, force = (np.maximum(np.sqrt((a * b).sum(-1)), 1e-150) for a, b in ((v, y), (f, g)))
-    ratio = (force / speed)[:, None]
-    by_v = ratio * y - g
-    by_f = g / ratio - y
-
-    def bent(a: Array, b: Array) -> Array:
-        return np.einsum("ni,nijk,nj->nk", a, slopes, b)
-
-    by_x = np.einsum("nij,ni->nj", jacobian, by_f) - ratio / 2 * bent(y, y) - bent(g, g) / (2 * ratio) + bent(y, g)
-    return speed * force - (v * g).sum(-1), by_v, by_x
 
 
 def _positions(path: RitzPath, u: Array) -> tuple[Array, Array]:
@@ -199,8 +182,7 @@ def _power(u: Array, powers: Powers) -> Array:
     return (1 - u)**a * (1 + u)**b / (2.0**(a + b + 1) * beta(a + 1, b + 1))
 
 
-def _scale(noise: WeakNoise, x: Array, way: Array) -> float:
-    """The size of the action of the straight path with no help from the drift: |v| |f|, averaged."""
-    factor = np.linalg.cholesky(noise.covariance(x))
-    whitened = np.linalg.solve(factor, np.stack([np.broadcast_to(way, x.shape), noise.drift(x)], axis=-1))
-    return float(np.linalg.norm(whitened, axis=-2).prod(-1).mean()) or 1.0
+def _scale(noise: Hamiltonian, x: Array, way: Array) -> float:
+    """The size of the action of the straight path with no help from the drift: the mean of there and back, averaged."""
+    v = np.broadcast_to(way, x.shape)
+    return float((noise.lagrangian(x, v) + noise.lagrangian(x, -v)).mean()) / 2 or 1.0
