@@ -2,14 +2,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import overload
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from langevin_sgd.models.arguments import Array, state
+from langevin_sgd.models.sampled import SampledLoss
 from langevin_sgd.models.sde import SDE
 from langevin_sgd.theory.weak_noise.equation import WeakNoise
 from langevin_sgd.theory.weak_noise.least_path import least_path, settled, shown
+from langevin_sgd.theory.weak_noise.sgd_action import SGDActionPath, sgd_action_path
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -42,6 +45,11 @@ class ActionPath:
     crossings: Array
 
     @property
+    def model(self) -> SDE:
+        """The equation, by the name that pictures know it by."""
+        return self.sde
+
+    @property
     def error(self) -> float:
         """The difference of the two methods."""
         return abs(self.action - self.chain_action)
@@ -64,30 +72,39 @@ class ActionPath:
                 f"{self.sde.interpretation.label}, the same in every convention)")
 
 
-def minimum_action_path(sde: SDE, start: ArrayLike, end: ArrayLike) -> ActionPath:
+@overload
+def minimum_action_path(sde: SDE, start: ArrayLike, end: ArrayLike) -> ActionPath: ...
+@overload
+def minimum_action_path(sde: SampledLoss, start: ArrayLike, end: ArrayLike, *, batch_size: int) -> SGDActionPath: ...
+def minimum_action_path(sde: SDE | SampledLoss, start: ArrayLike, end: ArrayLike, *,
+                        batch_size: int | None = None) -> ActionPath | SGDActionPath:
     """Return the path on which weak noise most probably takes the state from an attractor to another state, and its action.
 
     Parameters
     ----------
     sde
-        The equation; it must not depend on time.  The drift need not be a gradient, and C may depend on the state.
+        The equation; it must not depend on time.  The drift need not be a gradient, and C may depend on the state.  Or a loss over data:
+        then it is the path of minibatch SGD itself, not of a diffusion, as the learning rate vanishes.
     start
-        A stable fixed point of the drift, a number or an array (d,).
+        A stable fixed point of the drift (a minimum of the loss), a number or an array (d,).
     end
         A state that falls back to `start`, a saddle on the edge of its basin, or another attractor behind such a saddle (then the path goes
         over the lowest, and on from there without work); any state in one dimension.
+    batch_size
+        B, for a loss and only there.
 
     Returns
     -------
-    ActionPath
-        The path, its action U by two methods, and the work along it.
+    ActionPath or SGDActionPath
+        The path, its action by two methods, and the work along it.  For a loss the action is infinite where escape is impossible, and the
+        result says why; and it has the action of the diffusion with the same covariance beside it.
 
     Raises
     ------
     ValueError
         If `start` is no attractor, if `end` is none of what is listed above, or if C is singular on the path.
     ArithmeticError
-        If the two methods disagree; the message has both actions.
+        If the two methods disagree, where the message has both actions; or if it is not known whether escape is possible.
 
     Notes
     -----
@@ -96,15 +113,35 @@ def minimum_action_path(sde: SDE, start: ArrayLike, end: ArrayLike) -> ActionPat
     sqrt(2 ε) dW have half of this U.  Itô, Stratonovich and Klimontovich differ by drifts of order ε, so U does not depend on the
     convention, the prefactor does; f is taken as it was given, before `in_interpretation`.
 
-    The action is minimised in its geometric form, ∫ |φ'| |f| − ⟨φ', f⟩ in the metric C⁻¹, by Ritz's method, and again by relaxation of a
-    chain of points.  Both start from the best of a few simple paths: where several paths are locally the least, a lower one may be missed.
+    The action is minimised in its geometric form, ∫ ℓ(φ, φ') with ℓ(x, v) = max {θ·v : H(x, θ) ≤ 0}, by Ritz's method, and again by
+    relaxation of a chain of points.  Both start from the best of a few simple paths: where several paths are locally the least, a lower one
+    may be missed.  For an equation H = f·θ + θ·C θ / 2.
+
+    For SGD, w ← w − η g_B(w) without momentum, with batches of B drawn with replacement, H = B ln mean_i exp(−θ·g_i / B), and W = min ∫ ℓ:
+    the number of iterations grows like exp(W / η) as η → 0 (`theory`, 5.3).  W is B times that of batches of one, on the same path, and so
+    is B U of the equation: their ratio does not depend on B, and no batch size makes the exponent of a diffusion right.  Drawn without
+    replacement, batches have another H, and W is larger; reshuffled epochs have no such H at all.
 
     Examples
     --------
     >>> import langevin_sgd as ls
     >>> ls.minimum_action_path(ls.systems.maier_stein(beta=10.0), [-1.0, 0.0], [0.0, 0.0])
     ActionPath(from [-1, 0] to [0, 0]: action 0.34004140..., by a chain of points 0.34004140...; ...ε = 0.1: exponent 3.40041; ...)
+
+    Real SGD, on the loss of `theory`, 4.6, up to its saddle:
+
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(7)
+    >>> loss = ls.losses.mirrored_parabola(rng.normal(size=500), rng.normal(size=500), barrier=0.3)
+    >>> found = ls.minimum_action_path(loss, 0.0, 0.819071, batch_size=1)
+    >>> found
+    SGDActionPath(from 0 to 0.819071: action 0.1947845..., ...; batches of 1; the Itô equation with the same covariance has 0.168646)
+    >>> found.exponent_at(learning_rate=0.05)
+    3.8956...
     """
+    if isinstance(sde, SampledLoss):
+        return sgd_action_path(sde, start, end, batch_size)
+    check_equation(sde, batch_size)
     noise, a, z = checked(sde, start, end)
     found, line = least_path(noise, a, z), sde.dim == 1
     return ActionPath(sde, found.path[:, 0] if line else found.path, found.work, found.action, found.chain_action,
@@ -119,9 +156,11 @@ def checked(sde: SDE, start: ArrayLike, end: ArrayLike) -> tuple[WeakNoise, Arra
     return noise, *settled(noise, a, z)
 
 
-def check_equation(sde: SDE) -> None:
-    """Refuse what is no equation, or one that changes with time."""
+def check_equation(sde: SDE, batch_size: int | None = None) -> None:
+    """Refuse what is no equation, one that changes with time, and batches that it knows nothing of."""
     if not isinstance(sde, SDE):
-        raise ValueError(f"`sde` is {sde!r}, but must be an equation, made by ls.sgd, ls.langevin or ls.SDE.")
+        raise ValueError(f"`sde` is {sde!r}, but must be an equation, made by ls.sgd, ls.langevin or ls.SDE, or a loss over data.")
     if sde.depends_on_time:
         raise ValueError("`sde` depends on the time t: a path of least action knows one drift and one noise, so freeze them at a time.")
+    if batch_size is not None:
+        raise ValueError(f"`batch_size` is {batch_size!r}, but goes with a loss over data: an equation has its batches in ε.")

@@ -8,6 +8,7 @@ from langevin_sgd.models.roots import stationary_points
 from langevin_sgd.theory.weak_noise.hamiltonian import Hamiltonian
 
 NEWTON_STEPS = 30
+STALLED = 1e-9                  # the last of Newton's steps that is rounding, over the distance within which the zero must lie
 OFF = 1e-4                      # how far beside a saddle its unstable directions are entered, over the distance of interest
 PATIENCE = 200.0                # times the slowest time scale of the start, after which a path that has not settled is given up
 ARRIVED = 1e-3                  # how near a fixed point Newton's method takes over, over the distance of interest
@@ -25,8 +26,11 @@ def fixed_point(noise: Hamiltonian, x: Array, reach: float) -> Array | None:
         if not np.linalg.norm(found - x) <= reach:
             return None
         if np.linalg.norm(step) <= 1e-13 * (reach + np.linalg.norm(found)):
-            return np.where(np.abs(found) < 1e-14 * reach, 0.0, found)
-    return None
+            break
+    else:
+        if not np.linalg.norm(step) <= STALLED * reach:         # the rounding of the drift keeps steps from getting smaller
+            return None
+    return np.where(np.abs(found) < 1e-14 * reach, 0.0, found)
 
 
 def growth(noise: Hamiltonian, x: Array) -> Array:

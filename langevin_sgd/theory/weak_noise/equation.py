@@ -93,6 +93,10 @@ class WeakNoise:
         by_x = np.einsum("nij,ni->nj", jacobian, theta) + np.einsum("ni,nilj,nl->nj", theta, slopes, theta) / 2
         return pull, mixed, np.einsum("nij,nj->ni", self.covariance(x), by_x)
 
+    def softened(self, x: Array) -> dict[float, WeakNoise]:         # noqa: ARG002
+        """Return none: where C has an inverse, noise goes everywhere."""
+        return {}
+
     def _momentum(self, x: Array, v: Array) -> tuple[Array, Array]:
         f, metric = self.drift(x), np.linalg.inv(self.covariance(x))
         force, speed = (np.sqrt(np.einsum("ni,nij,nj->n", a, metric, a)) for a in (f, v))

@@ -1,7 +1,7 @@
 """What the search for a path of least action needs of the noise: a Hamiltonian, by what it has at states and directions."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from langevin_sgd.models.arguments import Array
@@ -35,7 +35,7 @@ class Hamiltonian(Protocol):
         """Return where H or its derivatives jump between two states, in one dimension."""
 
     def lagrangian(self, x: Array, v: Array) -> Array:
-        """Return ℓ, (n,)."""
+        """Return ℓ, (n,); infinite where nothing goes that way."""
 
     def lagrangian_and_slopes(self, x: Array, v: Array) -> tuple[Array, Array, Array]:
         """Return ℓ (n,), ∂ℓ/∂v = θ and ∂ℓ/∂x = −(∂H/∂x) / λ (n, d)."""
@@ -45,3 +45,6 @@ class Hamiltonian(Protocol):
 
     def relaxation(self, x: Array, v: Array) -> tuple[Array, Array, Array]:
         """Return λ (n,), and (∂²H/∂θ∂x) v and (∂²H/∂θ²) ∂H/∂x (n, d), all at θ."""
+
+    def softened(self, x: Array) -> Mapping[float, Hamiltonian]:
+        """Return Hamiltonians that tend to this one, by how much they differ, and whose ℓ is finite everywhere; none if its own is."""

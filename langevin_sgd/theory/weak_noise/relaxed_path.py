@@ -59,7 +59,7 @@ def extrapolated(values: list[float]) -> tuple[float, float]:
 
 
 def chain_action(noise: Hamiltonian, path: Array) -> float:
-    """The geometric action of straight segments, by the midpoint rule."""
+    """The geometric action of straight segments, by the midpoint rule; NaN where there is no momentum."""
     step, middle = np.diff(path, axis=0), (path[1:] + path[:-1]) / 2
     return float((noise.momentum(middle, step) * step).sum())
 
@@ -104,7 +104,7 @@ def _step(noise: Hamiltonian, path: Array, pace: float) -> Array:
     bands[0, 1:], bands[1], bands[2, :-1] = -stiff[:-1], 1 + 2 * stiff, -stiff[1:]
     right = path.copy()
     right[1:-1] += pace * explicit
-    return solve_banded((1, 1), bands, right)
+    return solve_banded((1, 1), bands, right, check_finite=False)
 
 
 def _laid_out(path: Array, segments: int) -> Array:

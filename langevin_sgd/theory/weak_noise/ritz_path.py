@@ -25,6 +25,21 @@ SETTLED = 1e-9                  # change of the action with a higher degree, rel
 SEARCHES = 4000                 # steps of a minimisation
 BENDS = 6                       # bent paths among the first guesses, at most
 HEIGHT = 0.4                    # of a bend, over the distance
+HIGH = 10.0                     # times the action of the guess stand for an infinite one
+FAR = 10.0                      # from the straight path, over the distance, there is no path of least action
+
+
+class NoPath(ArithmeticError):
+    """No path with a finite action was found."""
+
+
+class Stray(ArithmeticError):
+    """Paths cost less and less the farther away they go; there is one with this action, but none of least action."""
+
+    def __init__(self, action: float) -> None:
+        super().__init__(f"there is no path of least action: paths cost less and less the farther they stray, {action:.4g} and below more "
+                         f"than {FAR:g} times the distance of the ends away")
+        self.action = action
 
 
 @dataclass(frozen=True)
@@ -69,17 +84,40 @@ class RitzPath:
 def first_path(noise: Hamiltonian, start: Array, end: Array, *, at_rest: tuple[bool, bool]) -> RitzPath:
     """Return the best path of low degree between two states, from a few guesses.
 
-    `at_rest` tells whether start and end are fixed points of the drift.
+    `at_rest` tells whether start and end are fixed points of the drift.  Where no guess has a finite action, the path is sought among
+    softened Hamiltonians first.
+
+    Raises
+    ------
+    NoPath
+        If none with a finite action is found; the message has the actions of softened Hamiltonians.
+    Stray
+        If paths cost less and less the farther away they go.
     """
     slowing = (SLOWING * at_rest[1], SLOWING * at_rest[0])
-    tries = [_minimised(noise, RitzPath(start, end, slowing, c, np.inf)) for c in _guesses(start, end, slowing)]
-    return min(tries, key=lambda path: path.action)
+    guesses = [RitzPath(start, end, slowing, c, np.inf) for c in _guesses(start, end, slowing)]
+    best, spent = _best(noise, guesses), dict[float, float]()
+    if not np.isfinite(best.action):
+        for softness, softer in noise.softened(np.linspace(start, end, len(start) + 9)).items():
+            best = _best(softer, guesses if not spent else [best])
+            spent[softness] = best.action
+        best = _best(noise, [best])
+    if not np.isfinite(best.action):
+        told = ", ".join(f"{action:.4g} for {softness:g}" for softness, action in spent.items())
+        raise NoPath("no path of finite action was found" + (f"; with so much of C added as Gaussian noise, it is {told}" if told else ""))
+    return best
+
+
+def _best(noise: Hamiltonian, guesses: list[RitzPath]) -> RitzPath:
+    return min((_minimised(noise, path) for path in guesses), key=lambda path: path.action)
 
 
 def refined(noise: Hamiltonian, path: RitzPath) -> RitzPath:
     """Return the path of least action near a path: the degree rises until the action settles."""
     while path.degree < LAST and not path.error <= SETTLED * path.action:
         path = _minimised(noise, replace(path, coefficients=path.raised(min(2 * path.degree, LAST))))
+        if not np.isfinite(path.action):
+            raise NoPath(f"a path of degree {path.degree} has no finite action")
     return path
 
 
@@ -108,6 +146,8 @@ def _minimised(noise: Hamiltonian, guess: RitzPath) -> RitzPath:
     states = guess.start + np.multiply.outer(gone, way)
     stiffness = _scale(noise, states, way)
 
+    beyond = np.inf                 # what an infinite action counts: so much that a line search comes back, and no more
+
     def cost(flat: Array) -> tuple[float, Array]:
         c = flat.reshape(guess.coefficients.shape) * length
         g, x = way + directions @ c, states + basis @ c
@@ -119,14 +159,21 @@ def _minimised(noise: Hamiltonian, guess: RitzPath) -> RitzPath:
         total = float(weights @ action + stiffness / length**2 * uneven)
         slope = directions.T @ (weights[:, None] * (w[:, None] * by_v + pull[:, None] * g)) + basis.T @ (weights[:, None] * by_x)
         if not np.isfinite(total):
-            return np.inf, np.zeros_like(flat)
+            return beyond, np.zeros_like(flat)
         return total / stiffness, (slope * (length / stiffness)).ravel()
 
-    found = minimize(cost, guess.coefficients.ravel() / length, jac=True, method="L-BFGS-B",
+    def strays(flat: Array) -> None:
+        if np.abs(basis @ flat.reshape(guess.coefficients.shape)).max() > FAR:
+            raise StopIteration
+
+    beyond = HIGH * cost(guess.coefficients.ravel() / length)[0]
+    found = minimize(cost, guess.coefficients.ravel() / length, jac=True, method="L-BFGS-B", callback=strays,
                      options={"maxiter": SEARCHES, "maxfun": 2 * SEARCHES, "ftol": 1e-15, "gtol": 1e-9, "maxcor": 20})
     path = replace(guess, coefficients=found.x.reshape(guess.coefficients.shape) * length)
     fine, fine_weights = _gauss(6 * degree)
     action = float(fine_weights @ noise.lagrangian(*_positions(path, fine)))
+    if np.abs(basis @ path.coefficients).max() > FAR * length:
+        raise Stray(action)
     return replace(path, action=action, error=abs(action - guess.action))
 
 
@@ -183,6 +230,8 @@ def _power(u: Array, powers: Powers) -> Array:
 
 
 def _scale(noise: Hamiltonian, x: Array, way: Array) -> float:
-    """The size of the action of the straight path with no help from the drift: the mean of there and back, averaged."""
+    """The size of the action of the straight path with no help from the drift: the mean of there and back, averaged where it is finite."""
     v = np.broadcast_to(way, x.shape)
-    return float((noise.lagrangian(x, v) + noise.lagrangian(x, -v)).mean()) / 2 or 1.0
+    both = (noise.lagrangian(x, v) + noise.lagrangian(x, -v)) / 2
+    finite = np.isfinite(both)
+    return float(both[finite].mean() if finite.any() else 0.0) or 1.0
