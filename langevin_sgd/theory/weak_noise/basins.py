@@ -1,6 +1,8 @@
 """Where the drift alone leads: fixed points, the attractor that a state falls to, and the saddles between two attractors."""
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 
 from langevin_sgd.models.arguments import Array
@@ -54,7 +56,7 @@ def fall(noise: Hamiltonian, x: Array, scale: float, slowest: float) -> Array:
     start = x
     settled.terminal = lost.terminal = True         # type: ignore[attr-defined]
     settled.direction = -1                          # type: ignore[attr-defined]
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
         run = solve_ivp(lambda _, x: noise.drift(x[None])[0], (0.0, PATIENCE / slowest), x, method="LSODA", rtol=1e-9, atol=1e-12 * scale,
                         events=(settled, lost), jac=lambda _, x: noise.jacobian(x[None])[0])
     return run.y.T

@@ -19,7 +19,7 @@ from langevin_sgd.theory.weak_noise.least_path import shown
 
 SIZES, SMALLEST = 24, 1e-3      # of surfaces, and the smallest over the distance of the end
 ON_A_LINE = 1001                # states from start to end, in one dimension
-IN_THE_PLANE, IN_SPACE = 720, 4000      # directions in which a surface is looked at
+IN_THE_PLANE, IN_SPACE = 720, 2000      # directions in which a surface is looked at
 ALONG = 97                      # states along a direction, between which a level is found
 WORST, TRIES = 6, 100           # directions around which the refutation is sought, and states that are tried there
 ROUNDING = 1e-12                # of n·g_i, over the longest gradient

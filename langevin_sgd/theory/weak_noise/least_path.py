@@ -13,12 +13,14 @@ from langevin_sgd.models.roots import roots_between
 from langevin_sgd.theory.weak_noise.basins import ARRIVED, attractor_of, branches, fixed_point, gates, growth
 from langevin_sgd.theory.weak_noise.hamiltonian import Hamiltonian
 from langevin_sgd.theory.weak_noise.relaxed_path import relaxed, straight
-from langevin_sgd.theory.weak_noise.ritz_path import NoPath, first_path, refined
+from langevin_sgd.theory.weak_noise.ritz_path import LAST, NoPath, first_path, refined
 
 POINTS = 201                    # of the path that is returned
 COARSE = 41                     # of the path from which the relaxation starts
 SNAP = 1e-6                     # an end this near a fixed point, over the distance, is that point
 NEAR = 1e-3                     # a start this near an attractor is that attractor
+REST = 1e-9                     # of the drift, over that at the distance within which a zero must lie: it is one
+FLAT = 1e-12                    # of the rates of an attractor, over the fastest: no return at all
 AGREE = 1e-3                    # relative difference of the two methods beyond which there is no answer
 NODES = 12                      # of Gauss's rule between two points of the path, in one dimension
 ROUGH = 1e-12                   # of the action, from which a difference between halves and whole is no rounding
@@ -54,12 +56,12 @@ class Way:
     onward: Array | None = None
 
 
-def least_path(noise: Hamiltonian, a: Array, z: Array, ways: Sequence[Way] | None = None) -> LeastPath:
-    """Return the path of least action from an attractor to another state, on one of the `ways` that there are."""
+def least_path(noise: Hamiltonian, a: Array, z: Array, ways: Sequence[Way] | None = None, last: int = LAST) -> LeastPath:
+    """Return the path of least action from an attractor to another state, on one of the `ways`; by polynomials up to the `last` degree."""
     if np.array_equal(a, z):
         return LeastPath(a[None], np.zeros(1), 0.0, 0.0, np.empty((0, noise.dim)))
     try:
-        return _on_a_line(noise, a, z) if noise.dim == 1 else _in_space(noise, a, ways_between(noise, a, z) if ways is None else ways)
+        return _on_a_line(noise, a, z) if noise.dim == 1 else _in_space(noise, a, ways or ways_between(noise, a, z), last)
     except np.linalg.LinAlgError:
         raise SingularNoise(f"C is singular on the way from {shown(a)} to {shown(z)}: the action needs its inverse; choose an end that "
                             "is reached through states where the noise acts in all directions.") from None
@@ -97,10 +99,12 @@ def settled(noise: Hamiltonian, a: Array, z: Array) -> tuple[Array, Array]:
 def attractor_at(noise: Hamiltonian, a: Array, reach: float) -> Array:
     """Return the stable fixed point within reach of the state `start`, or refuse it."""
     found = fixed_point(noise, a, reach)
+    if found is None and np.linalg.norm(noise.drift(a[None])) <= REST * reach * np.abs(noise.jacobian(a[None])).max():
+        found = a                                           # and not the only zero around, so that the Jacobian is singular
     if found is None:
         raise ValueError(f"`start` is {shown(a)}, but must be {noise.name}: the drift there is {shown(noise.drift(a[None])[0])}, and no "
                          f"zero of it is within {reach:.2g}.")
-    if not (rates := growth(noise, found))[0] < 0:
+    if not (rates := growth(noise, found))[0] < -FLAT * np.abs(rates).max():
         raise ValueError(f"`start` is {shown(a)}, but must be {noise.name}: the drift vanishes there, and its Jacobian has an eigenvalue "
                          f"with the real part {rates[0]:.3g}, which must be negative.")
     return found
@@ -127,14 +131,14 @@ def _check_edge(leads: bool, z: Array, a: Array, why: str) -> None:
                          f"attractor behind such a saddle: {why}.")
 
 
-def _in_space(noise: Hamiltonian, a: Array, ways: Sequence[Way]) -> LeastPath:
+def _in_space(noise: Hamiltonian, a: Array, ways: Sequence[Way], last: int) -> LeastPath:
     """By the best of the ways; one on which no path is found is passed over, as long as there is another."""
     found, failure = [], NoPath("there is no way")
     for way in ways:
         _check_covariance(noise, np.linspace(a, way.end, COARSE))
         try:
             coarse = first_path(noise, a, way.end, at_rest=(True, way.at_rest))
-            found.append((refined(noise, coarse), coarse, way))
+            found.append((refined(noise, coarse, last), coarse, way))
         except NoPath as error:
             failure = error
     if not found:

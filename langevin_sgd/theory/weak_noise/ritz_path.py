@@ -104,7 +104,8 @@ def first_path(noise: Hamiltonian, start: Array, end: Array, *, at_rest: tuple[b
         best = _best(noise, [best])
     if not np.isfinite(best.action):
         told = ", ".join(f"{action:.4g} for {softness:g}" for softness, action in spent.items())
-        raise NoPath("no path of finite action was found" + (f"; with so much of C added as Gaussian noise, it is {told}" if told else ""))
+        more = f"; with so much of C added as Gaussian noise, which can only lower it, it is {told}" if told else ""
+        raise NoPath(f"no path of finite action was found{more}")
     return best
 
 
@@ -112,10 +113,10 @@ def _best(noise: Hamiltonian, guesses: list[RitzPath]) -> RitzPath:
     return min((_minimised(noise, path) for path in guesses), key=lambda path: path.action)
 
 
-def refined(noise: Hamiltonian, path: RitzPath) -> RitzPath:
-    """Return the path of least action near a path: the degree rises until the action settles."""
-    while path.degree < LAST and not path.error <= SETTLED * path.action:
-        path = _minimised(noise, replace(path, coefficients=path.raised(min(2 * path.degree, LAST))))
+def refined(noise: Hamiltonian, path: RitzPath, last: int = LAST) -> RitzPath:
+    """Return the path of least action near a path: the degree rises until the action settles, or to the last."""
+    while path.degree < last and not path.error <= SETTLED * path.action:
+        path = _minimised(noise, replace(path, coefficients=path.raised(min(2 * path.degree, last))))
         if not np.isfinite(path.action):
             raise NoPath(f"a path of degree {path.degree} has no finite action")
     return path

@@ -16,7 +16,8 @@ from langevin_sgd.theory.weak_noise.least_path import LeastPath, SingularNoise, 
 from langevin_sgd.theory.weak_noise.relaxed_path import chain_action
 from langevin_sgd.theory.weak_noise.ritz_path import NoPath, Stray
 
-LARGEST = 200_000               # numbers of data: a search looks at all samples some ten thousand times
+MODEST = 48                     # degree of the equation's path, with which few digits will do
+LARGEST = 50_000                # numbers of data: a search looks at all samples some ten thousand times
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,7 +162,7 @@ def _gaussian(noise: BatchNoise, a: Array, z: Array, ways: Sequence[Way], found:
     """The path of the equation; where it is not found, how much U is at most."""
     bounds = [] if found is None else [chain_action(noise, found.path)]
     try:
-        own = least_path(noise, a, z, ways)
+        own = least_path(noise, a, z, ways, MODEST)
         return GaussianPath(own.action, own.path, True)
     except Stray as stray:
         bounds.append(stray.action)

@@ -1,5 +1,6 @@
 """Losses over data that are their gradients, whose exponents are known from one dimension, and that look different in other weights."""
 import dataclasses
+import functools
 
 import numpy as np
 
@@ -14,13 +15,15 @@ def _drawn(w, sample, gradient):
     return total
 
 
-_AT_ZERO = {d: ls.SampledLoss.from_function(_drawn, np.ones((1, d)), dim=d) for d in (1, 2, 3)}
+@functools.cache
+def _at_zero(dim):
+    return ls.SampledLoss.from_function(_drawn, np.ones((1, dim)), dim=dim)
 
 
 def with_gradients(g):
     """A loss whose samples have the gradients g (N, d) at w = 0."""
     g = np.asarray(g, dtype=float)
-    return dataclasses.replace(_AT_ZERO[g.shape[1]], data=g)
+    return dataclasses.replace(_at_zero(g.shape[1]), data=g)
 
 
 def _two_alone(w, sample, p, gradient):

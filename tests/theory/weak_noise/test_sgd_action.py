@@ -1,4 +1,5 @@
 """Paths of least action of minibatch SGD: against exponents of one dimension, the equation where it must agree, and one another."""
+import dataclasses
 import math
 
 import numpy as np
@@ -7,6 +8,8 @@ import pytest
 import langevin_sgd as ls
 from langevin_sgd.theory.weak_noise import sgd_action
 from langevin_sgd.theory.weak_noise.batches import BatchNoise
+from langevin_sgd.theory.weak_noise.equation import WeakNoise
+from langevin_sgd.theory.weak_noise.least_path import Way
 from langevin_sgd.theory.weak_noise.relaxed_path import relaxed
 from langevin_sgd.theory.weak_noise.ritz_path import first_path, refined
 from tests.theory.weak_noise.known_losses import alone, two_alone, with_gradients
@@ -17,8 +20,8 @@ def found_of(loss, start, end):
     return sgd_action.sgd_action_path(loss, start, end, 1, compared=False)
 
 
-def ritz_of(noise, start, end):
-    return refined(noise, first_path(noise, np.asarray(start), np.asarray(end), at_rest=(True, False))).action
+def ritz_of(noise, start, end, *, at_rest=False):
+    return refined(noise, first_path(noise, np.asarray(start), np.asarray(end), at_rest=(True, at_rest))).action
 
 
 def mirrored(barrier):
@@ -37,7 +40,7 @@ def phase_retrieval(label_noise, n=100):
 
 # ----------------------------------------------------------------------------------------------------------- one dimension
 
-@pytest.mark.parametrize(("barrier", "exponent"), [(.3, 3.896), (.4, 5.205), (.5, 6.524), (.6, 7.854)])
+@pytest.mark.parametrize(("barrier", "exponent"), [(.3, 3.896), (.6, 7.854)])
 def test_in_one_dimension_it_is_the_cramer_root(barrier, exponent):
     loss = mirrored(barrier)
     saddle = 2 * float(loss.p[1])
@@ -61,14 +64,18 @@ def test_behind_the_saddle_nothing_is_spent():
 
 # ------------------------------------------------------------------------------------------------------------ known in the plane
 
-@pytest.mark.parametrize("end", [(0.0, 0.0), (-0.4, 0.5), (-1.3, -0.3)])
+@pytest.mark.parametrize("end", [(0.0, 0.0), (-0.4, 0.5)])
 def test_what_is_independent_adds_up(end):
-    found = ls.minimum_action_path(two_alone(), [-1.0, 0.0], end, batch_size=1)
+    found = found_of(two_alone(), [-1.0, 0.0], end)
     assert found.action == pytest.approx(alone(*end), rel=1e-7)
     assert found.chain_action == pytest.approx(alone(*end), rel=1e-6)
     along = [alone(*found.path[k]) for k in (60, 120, 180)]                 # and all along the path
     assert found.work[[60, 120, 180]] == pytest.approx(along, rel=1e-3)
-    assert abs(found.gaussian.action / found.action - 1) > 0.01                 # the control: the equation says something else
+
+
+def test_of_what_is_independent_the_equation_says_something_else():
+    gaussian = ritz_of(BatchNoise(two_alone(), gaussian=True), [-1.0, 0.0], [0.0, 0.0], at_rest=True)
+    assert gaussian < 0.8 * alone(0.0, 0.0)
 
 
 @pytest.mark.parametrize(("angle", "size"), [(0.7, 1.0), (2.0, 1.5)])
@@ -89,21 +96,44 @@ def test_stretching_one_weight_is_another_algorithm():
 
 # --------------------------------------------------------------------------------------------------------- a saddle that bends
 
-def test_the_two_methods_agree_over_a_saddle_that_is_on_no_axis():
+def saddle_of(loss, near):
+    """A saddle of a loss, by Newton's method."""
+    for _ in range(20):
+        near = near - np.linalg.solve(loss.hessian(near), loss.gradient(near))
+    assert np.linalg.det(loss.hessian(near)) < 0
+    return near
+
+
+def test_the_two_methods_agree_up_to_a_saddle_that_is_on_no_axis():
+    loss = phase_retrieval(label_noise=0.8)
+    start, saddle = loss.minimum([1.0, 0.3]).x, saddle_of(loss, np.array([-0.15, 0.43]))
+    found = found_of(loss, start, saddle)
+    assert found.error < 1e-6 * found.action
+    across = np.array([[0, 1], [-1, 0]]) @ (saddle - start) / np.linalg.norm(saddle - start)
+    assert np.abs((found.path - start) @ across).max() > 0.1                    # the path is not straight
+    assert found.work[-1] == pytest.approx(found.action, rel=1e-9)
+    assert "iterations ~ exp(action / η); batches of 1" in repr(found)
+
+
+@pytest.mark.slow
+def test_from_minimum_to_minimum_it_goes_over_the_lower_saddle():
     loss = phase_retrieval(label_noise=0.8)
     start, end = (loss.minimum(w).x for w in ([1.0, 0.3], [-1.0, -0.3]))
-    found = ls.minimum_action_path(loss, start, end, batch_size=1)
-    saddle = found.crossings[0]
-    assert found.error < 1e-6 * found.action
-    assert np.abs(loss.gradient(saddle)).max() < 1e-9 and np.linalg.det(loss.hessian(saddle)) < 0
-    across = np.array([[0, 1], [-1, 0]]) @ (end - start) / np.linalg.norm(end - start)
-    assert np.abs((found.path - start) @ across).max() > 0.2                    # the path is not straight
-    assert found.work[-1] == pytest.approx(found.action, rel=1e-9)
-    assert found_of(loss, start, -saddle).action > found.action                 # it is the lower of the two saddles
-    assert "over [" in repr(found) and "iterations ~ exp(action / η); batches of 1" in repr(found)
-    # The covariance grows like |w|⁶: the equation finds it ever cheaper to go far around.
-    assert not found.gaussian.is_least and found.gaussian.action < 0.9 * found.action and not len(found.gaussian.path)
-    assert f"at most {found.gaussian.action:.6g}" in repr(found)
+    found = found_of(loss, start, end)
+    saddle = saddle_of(loss, np.array([-0.15, 0.43]))
+    assert np.allclose(found.crossings, [saddle], atol=1e-9) and "over [" in repr(found)
+    assert found.action == pytest.approx(found_of(loss, start, saddle).action, rel=1e-9)
+    assert ritz_of(BatchNoise(loss), start, -saddle, at_rest=True) > found.action
+
+
+def test_where_the_equation_runs_away_its_action_is_a_bound():
+    """The covariance grows like |w|⁶, so that the equation finds it ever cheaper to go far around."""
+    loss = phase_retrieval(label_noise=0.8)
+    start, saddle = loss.minimum([1.0, 0.3]).x, saddle_of(loss, np.array([-0.15, 0.43]))
+    bound = sgd_action._gaussian(BatchNoise(loss, gaussian=True), start, saddle, [Way(saddle, at_rest=True)], None)
+    assert not bound.is_least and bound.action < 0.9 * ritz_of(BatchNoise(loss), start, saddle, at_rest=True) and not len(bound.path)
+    told = dataclasses.replace(ls.minimum_action_path(mirrored(0.3), 0.0, 0.7, batch_size=1), gaussian=bound)
+    assert f"at most {bound.action:.6g}" in repr(told)
 
 
 def test_either_method_finds_the_path_alone():
@@ -114,10 +144,11 @@ def test_either_method_finds_the_path_alone():
     assert chain.action == pytest.approx(alone(*end), rel=1e-6)
 
 
+@pytest.mark.slow
 def test_three_weights():
     """A bowl, with noise that is the same everywhere: turned about, it is the same; in one dimension of it, the Cramér root."""
     rng = np.random.default_rng(5)
-    g = rng.exponential(size=(60, 3))
+    g = rng.exponential(size=(30, 3))
     loss, end = with_gradients(g - g.mean(axis=0)), np.array([0.2, -0.1, 0.15])
     found = found_of(loss, np.zeros(3), end)
     assert found.error < 1e-6 * found.action
@@ -133,8 +164,8 @@ def test_three_weights():
 
 def test_the_batch_size_is_a_factor_and_the_path_stays():
     """H of batches of B at B q is B times that of one at q: the ratio to the equation is the same for all."""
-    loss, end = two_alone(), [-0.4, 0.0]
-    one, many = (ls.minimum_action_path(loss, [-1.0, 0.0], end, batch_size=size) for size in (1, 64))
+    loss = mirrored(0.3)
+    one, many = (ls.minimum_action_path(loss, 0.0, 0.7, batch_size=size) for size in (1, 64))
     assert many.action == pytest.approx(64 * one.action, rel=1e-12)
     assert many.gaussian.action == pytest.approx(64 * one.gaussian.action, rel=1e-12)
     assert np.array_equal(many.path, one.path)
@@ -151,10 +182,11 @@ def test_close_by_it_is_that_of_the_equation():
     assert np.log2(away[1] / away[2]) == pytest.approx(1, abs=0.2)
 
 
+@pytest.mark.slow
 def test_normal_gradients_are_those_of_the_equation():
     """A lattice of quantiles of the normal law, whose cut tails cost the rest: of the square of the distance."""
     from scipy.special import ndtri
-    q = ndtri((np.arange(24) + 0.5) / 24)
+    q = ndtri((np.arange(16) + 0.5) / 16)
     g = np.stack(np.meshgrid(q, 0.5 * q), axis=-1).reshape(-1, 2)
     variance, end = g.var(axis=0), np.array([0.2, 0.1])
     away = []
@@ -166,6 +198,7 @@ def test_normal_gradients_are_those_of_the_equation():
     assert away[0] / away[1] == pytest.approx(4, rel=0.05)
 
 
+@pytest.mark.slow
 def test_the_equation_beside_it_is_the_equation():
     rng = np.random.default_rng(3)
     x = rng.normal(size=(60, 2))
@@ -173,8 +206,8 @@ def test_the_equation_beside_it_is_the_equation():
     start = loss.minimum([0.0, 0.0]).x
     end = start + np.array([0.3, 0.2])
     found = ls.minimum_action_path(loss, start, end, batch_size=4)
-    equation = ls.sgd(loss.landscape, ls.noise.measure(loss).model, learning_rate=0.1, batch_size=4)
-    assert found.gaussian.action == pytest.approx(4 * ls.minimum_action_path(equation, start, end).action, rel=1e-7)
+    equation = WeakNoise(ls.sgd(loss.landscape, ls.noise.measure(loss).model, learning_rate=0.1, batch_size=4))
+    assert found.gaussian.action == pytest.approx(4 * ritz_of(equation, start, end), rel=1e-7)
     assert found.gaussian.is_least
 
 
@@ -218,7 +251,7 @@ def test_labels_without_noise_in_the_plane():
     loss = phase_retrieval(label_noise=0.0)
     found = ls.minimum_action_path(loss, [1.0, 0.3], [-1.0, -0.3], batch_size=1)
     assert math.isinf(found.action) and "on the sphere of radius" in found.because and "impossible" in repr(found)
-    radius, angle = float(found.because.split()[5]), np.linspace(0, 2 * np.pi, 1234)
+    radius, angle = float(found.because.split()[5]), np.linspace(0, 2 * np.pi, 300)
     for n in np.stack([np.cos(angle), np.sin(angle)], axis=1):
         g = loss.sample_gradients(np.array([1.0, 0.3]) + radius * n)
         assert (g @ n).min() >= -1e-12 * np.abs(g).max()
@@ -228,7 +261,7 @@ def test_little_noise_in_three_dimensions():
     rng = np.random.default_rng(5)
     g = rng.uniform(-1, 1, size=(50, 3))
     loss = with_gradients(g - g.mean(axis=0))
-    found = ls.minimum_action_path(loss, np.zeros(3), [3.0, 1.0, 0.0], batch_size=1)
+    found = found_of(loss, np.zeros(3), [3.0, 1.0, 0.0])
     assert math.isinf(found.action) and "directions" in found.because
     radius = float(found.because.split()[5])
     assert radius > np.linalg.norm(loss.data, axis=1).max() * 0.9           # n·g_i = r + n·ξ_i ≥ 0 for all n
@@ -240,18 +273,19 @@ def test_where_neither_is_found_it_says_so():
     rng = np.random.default_rng(1)
     x = rng.normal(size=(40, 2))
     loss = ls.losses.linear_regression(x, x @ [1.0, 0.3] + 0.001 * rng.normal(size=40))
-    with pytest.raises(ArithmeticError, match=r"no path of finite action was found; with so much of C .* for 0.0001; nor was a closed"):
+    with pytest.raises(ArithmeticError, match=r"no path of finite action was found; with so much of C .* for 0.0001; nor was a"):
         ls.minimum_action_path(loss, loss.minimum([0.0, 0.0]).x, [3.0, 3.0], batch_size=1)
 
 
 # -------------------------------------------------------------------------------------------------------- quasi-potential, refusals
 
 def test_the_quasipotential_of_sgd():
-    ends = np.array([[-0.4, 0.5], [-1.3, -0.3]])
-    values = ls.quasipotential(two_alone(), [-1.0, 0.0], ends, batch_size=2)
-    assert values == pytest.approx([2 * alone(*end) for end in ends], rel=1e-7)
-    one = ls.quasipotential(two_alone(), [-1.0, 0.0], ends[0], batch_size=2)
-    assert one.low <= values[0] <= one.high and "batches of 2; iterations to get there grow like exp(W / η)" in one.verdict
+    loss, ends = mirrored(0.3), np.array([[0.3, 0.6]])
+    values = ls.quasipotential(loss, 0.0, ends, batch_size=2)
+    known = [ls.theory.cramer_exponent(minimum=0.0, saddle=x, gradients=loss, batch_size=2).value for x in ends.ravel()]
+    assert values.ravel() == pytest.approx(known, rel=1e-7) and values.shape == (1, 2)
+    one = ls.quasipotential(loss, 0.0, 0.3, batch_size=2)
+    assert one.low <= values[0, 0] <= one.high and "batches of 2; iterations to get there grow like exp(W / η)" in one.verdict
 
 
 PHASE = phase_retrieval(label_noise=0.8)
@@ -276,6 +310,6 @@ def test_what_is_refused_says_why(call, words):
 
 
 def test_too_much_data_is_refused(monkeypatch):
-    monkeypatch.setattr(sgd_action, "LARGEST", 100)
+    monkeypatch.setattr(sgd_action, "LARGEST", 99)
     with pytest.raises(ValueError, match=r"over 100 samples with 2 weights, 200 numbers .* take fewer samples with `.take`"):
         ls.minimum_action_path(PHASE, [1.0, 0.3], [0.0, 0.0], batch_size=1)
