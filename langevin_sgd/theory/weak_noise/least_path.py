@@ -13,7 +13,7 @@ from langevin_sgd.models.roots import roots_between
 from langevin_sgd.theory.weak_noise.basins import ARRIVED, attractor_of, branches, fixed_point, gates, growth
 from langevin_sgd.theory.weak_noise.hamiltonian import Hamiltonian
 from langevin_sgd.theory.weak_noise.relaxed_path import relaxed, straight
-from langevin_sgd.theory.weak_noise.ritz_path import LAST, NoPath, first_path, refined
+from langevin_sgd.theory.weak_noise.ritz_path import LAST, NoPath, RitzPath, Stray, best_of, first_path, refined
 
 POINTS = 201                    # of the path that is returned
 COARSE = 41                     # of the path from which the relaxation starts
@@ -133,7 +133,8 @@ def _check_edge(leads: bool, z: Array, a: Array, why: str) -> None:
 
 def _in_space(noise: Hamiltonian, a: Array, ways: Sequence[Way], last: int) -> LeastPath:
     """By the best of the ways; one on which no path is found is passed over, as long as there is another."""
-    found, failure = [], NoPath("there is no way")
+    found: list[tuple[RitzPath, RitzPath, Way]] = []
+    strays, failure = list[Stray](), NoPath("there is no way")
     for way in ways:
         _check_covariance(noise, np.linspace(a, way.end, COARSE))
         try:
@@ -141,9 +142,12 @@ def _in_space(noise: Hamiltonian, a: Array, ways: Sequence[Way], last: int) -> L
             found.append((refined(noise, coarse, last), coarse, way))
         except NoPath as error:
             failure = error
-    if not found:
+        except Stray as stray:
+            strays.append(stray)
+    if not found and not strays:
         raise failure
-    ritz, coarse, way = min(found, key=lambda one: one[0].action)
+    ritz = best_of([refined_path for refined_path, _, _ in found], strays)
+    coarse, way = next((coarse, way) for refined_path, coarse, way in found if refined_path is ritz)
     chain = relaxed(noise, coarse.sampled(COARSE, noise)[0])
     path, work = ritz.sampled(POINTS, noise)
     onward = way.end[None] if way.onward is None else way.onward

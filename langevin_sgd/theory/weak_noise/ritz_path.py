@@ -26,6 +26,7 @@ SEARCHES = 4000                 # steps of a minimisation
 BENDS = 6                       # bent paths among the first guesses, at most
 HEIGHT = 0.4                    # of a bend, over the distance
 HIGH = 10.0                     # times the action of the guess stand for an infinite one
+INVERSE = 0.1                   # from the power −1, in which an action still grows like the inverse of the softness
 FAR = 10.0                      # from the straight path, over the distance, there is no path of least action
 
 
@@ -103,14 +104,40 @@ def first_path(noise: Hamiltonian, start: Array, end: Array, *, at_rest: tuple[b
             spent[softness] = best.action
         best = _best(noise, [best])
     if not np.isfinite(best.action):
-        told = ", ".join(f"{action:.4g} for {softness:g}" for softness, action in spent.items())
-        more = f"; with so much of C added as Gaussian noise, which can only lower it, it is {told}" if told else ""
-        raise NoPath(f"no path of finite action was found{more}")
+        raise NoPath("no path of finite action was found" + _softened_text(spent))
     return best
 
 
 def _best(noise: Hamiltonian, guesses: list[RitzPath]) -> RitzPath:
-    return min((_minimised(noise, path) for path in guesses), key=lambda path: path.action)
+    """The best that comes of some guesses; if it is one that strays, there is none."""
+    found, strays = [], []
+    for guess in guesses:
+        try:
+            found.append(_minimised(noise, guess))
+        except Stray as stray:
+            strays.append(stray)
+    return best_of(found, strays)
+
+
+def best_of(found: list[RitzPath], strays: list[Stray]) -> RitzPath:
+    """Return the path of the least action, unless one that strayed had less by then."""
+    best = min(found, key=lambda path: path.action, default=None)
+    stray = min(strays, key=lambda stray: stray.action, default=None)
+    if stray is not None and (best is None or stray.action < best.action):
+        raise stray
+    assert best is not None, "This is a bug: there are guesses."
+    return best
+
+
+def _softened_text(spent: dict[float, float]) -> str:
+    """What softened Hamiltonians say, and whether it grows like 1 / softness, as it must where no sample goes ahead."""
+    if not spent:
+        return ""
+    told = ", ".join(f"{action:.4g} for {softness:g}" for softness, action in spent.items())
+    (more, before), (less, last) = list(spent.items())[-2:]
+    growth = np.log(last / before) / np.log(more / less)
+    verdict = ", and grows like its inverse, as where escape is impossible" if abs(growth - 1) < INVERSE else ""
+    return f"; with so much of C added as Gaussian noise, which can only lower it, it is {told}{verdict}"
 
 
 def refined(noise: Hamiltonian, path: RitzPath, last: int = LAST) -> RitzPath:

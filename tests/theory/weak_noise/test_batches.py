@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 import langevin_sgd as ls
+from langevin_sgd.theory.weak_noise.basins import fixed_point
 from langevin_sgd.theory.weak_noise.batches import BatchNoise
 from langevin_sgd.theory.weak_noise.equation import WeakNoise
 from tests.theory.weak_noise.known_losses import two_alone, with_gradients
@@ -179,6 +180,14 @@ def test_near_a_minimum_it_neither_fails_nor_loses_its_digits():
         value, gaussian = (BatchNoise(loss, gaussian=kind).lagrangian(np.zeros((1, 2)), v)[0] for kind in (False, True))
         assert value == pytest.approx(gaussian, rel=2 * size + 1e-15 / size)
     assert BatchNoise(with_gradients(g)).lagrangian(np.zeros((1, 2)), v)[0] == pytest.approx(0, abs=1e-15)
+
+
+def test_a_minimum_is_found_to_the_rounding_of_its_gradient():
+    g = 100 * np.random.default_rng(10).normal(size=(300, 2))
+    noise = BatchNoise(with_gradients(g - g.mean(axis=0)))
+    found = fixed_point(noise, np.array([5e-4, -5e-4]), 1e-3)
+    assert found is not None and np.linalg.norm(found) < 1e-12
+    assert fixed_point(noise, np.array([0.1, 0.0]), 1e-3) is None
 
 
 def test_gaussian_noise_is_that_of_the_equation():

@@ -268,6 +268,13 @@ def test_little_noise_in_three_dimensions():
     assert math.isfinite(ritz_of(BatchNoise(loss), np.zeros(3), [0.2, 0.1, 0.0]))
 
 
+def test_how_the_action_grows_as_added_noise_fades_is_said():
+    """Pushes that are weaker than the drift, all in one direction: a circle is not the closed surface that would prove it."""
+    loss = with_gradients([[x, y] for x in (-0.4, 0.4) for y in (-3.0, 3.0)])
+    with pytest.raises(ArithmeticError, match=r"which can only lower it, it is .* and grows like its inverse, as where escape is imposs"):
+        ls.minimum_action_path(loss, [0.0, 0.0], [0.9, 0.0], batch_size=1)
+
+
 def test_where_neither_is_found_it_says_so():
     """Regression with little noise: by small steps to and fro SGD can go round and out a little, but not this far."""
     rng = np.random.default_rng(1)
