@@ -137,6 +137,8 @@ class Estimate:
         if not math.isfinite(self.value) and math.isfinite(self.log_value):
             exponent = math.floor(self.log_value / math.log(10))
             return f"{math.exp(self.log_value - exponent * math.log(10)):.6f}e+{exponent}"
+        if math.isinf(self.value):
+            return "inf"
         error = (self.high - self.low) / 2
         return f"{self.value:.12g} ± {error:.2g}"
 

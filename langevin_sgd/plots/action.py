@@ -1,4 +1,4 @@
-"""Paths of least action: the path over the flow of the drift, and the action spent along it."""
+"""Paths of least action: the path over the flow of the drift or the loss, and the action spent along it."""
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from langevin_sgd.models.arguments import Array
-from langevin_sgd.plots.fields import QuasipotentialFieldLike, draw_flow, draw_quasipotential
+from langevin_sgd.models.sampled import SampledLoss
+from langevin_sgd.plots.fields import QuasipotentialFieldLike, draw_flow, draw_landscape, draw_quasipotential
 from langevin_sgd.plots.theme import COLOURS, EXACT, new_axes, tidy
 
 if TYPE_CHECKING:
@@ -16,14 +17,15 @@ if TYPE_CHECKING:
     from langevin_sgd.models.sde import SDE
 
 MARGIN = 0.25           # of the flow around the path, over the larger side of the path's box
+HIGHEST = 2.0           # of a loss that is drawn, over the height that the path climbs
 
 
 class ActionPathLike(Protocol):
     """What is drawn of a path of least action."""
 
     @property
-    def sde(self) -> SDE:
-        """The equation."""
+    def model(self) -> SDE | SampledLoss:
+        """The equation, or the loss of SGD."""
 
     @property
     def path(self) -> Array:
@@ -79,26 +81,34 @@ def draw_action(result: ActionPathLike, *, field: FieldAlongLike | None = None, 
 
 
 def draw_path(result: ActionPathLike, *, ax: Axes | None = None, flow: bool = True, **style: Any) -> Axes:
-    """Draw a path in the plane, over the streamlines of the drift.
+    """Draw a path in the plane, over the streamlines of the drift; for SGD over its loss, with the path of the equation beside it, dashed.
 
     Parameters
     ----------
     result
-        The result of `minimum_action_path`, for an equation in two dimensions.
+        The result of `minimum_action_path`, in two dimensions.
     flow
-        Whether to draw the streamlines too.
+        Whether to draw the streamlines, or the loss, too.
     """
+    if not len(result.path):
+        raise ValueError("`result` has no path to draw: escape is impossible.")
     if result.path.ndim != 2 or result.path.shape[1] != 2:
         raise ValueError(f"`result` has a path of shape {result.path.shape}, but only paths of two components are drawn in the plane; "
                          "draw_work draws the action along any.")
     ax = new_axes(ax, (5.2, 4.0))
+    other = _other_path(result)
     if flow:
-        draw_flow(result.sde, _box(result.path), ax=ax)
+        _draw_under(result.model, np.concatenate([result.path, other]), ax)
+    if len(other):
+        ax.plot(*other.T, color=COLOURS[1], linestyle="--", linewidth=1.6, label="Itô equation, same covariance")
+        style = {"label": "SGD", **style}
     ax.plot(*result.path.T, **{"color": COLOURS[0], **EXACT, "linewidth": 2.2, **style})
     ax.plot(*result.path[0], "o", color="black", markersize=5, zorder=5)
     ax.plot(*result.path[-1], "s", color="black", markersize=5, zorder=5)
     ax.plot(*result.crossings.reshape(-1, 2).T, "x", color="black", markersize=7, zorder=5)
-    names = result.sde.variables
+    if len(other):
+        ax.legend(fontsize=8, frameon=False)
+    names = result.model.variables
     return tidy(ax, x=names[0], y=names[1])
 
 
@@ -116,6 +126,20 @@ def draw_work(result: ActionPathLike, *, field: FieldAlongLike | None = None, ax
         at = int(np.argmin(np.linalg.norm(states - crossing, axis=1)))
         ax.plot(distance[at], result.work[at], "x", color="black", markersize=7, zorder=5)
     return tidy(ax, x="distance along the path", y="action spent")
+
+
+def _other_path(result: ActionPathLike) -> Array:
+    """The path of the equation with the covariance of SGD, (n, d); none beside that of an equation itself."""
+    gaussian = getattr(result, "gaussian", None)
+    return np.empty((0, 2)) if gaussian is None else np.asarray(gaussian.path)
+
+
+def _draw_under(model: SDE | SampledLoss, states: Array, ax: Axes) -> None:
+    if not isinstance(model, SampledLoss):
+        draw_flow(model, _box(states), ax=ax)
+        return
+    height = model(states)
+    draw_landscape(model, _box(states), highest=float(height.min() + HIGHEST * np.ptp(height)), ax=ax)
 
 
 def _box(path: Array) -> list[tuple[float, float]]:

@@ -14,6 +14,7 @@ from langevin_sgd.plots.theme import COLOURS, new_axes, tidy
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from langevin_sgd.models.sampled import SampledLoss
     from langevin_sgd.models.sde import SDE
 
 SIZE = (5.6, 4.2)
@@ -55,13 +56,14 @@ class QuasipotentialFieldLike(Protocol):
     values: Array
 
 
-def draw_landscape(loss: Landscape, bounds: ArrayLike, *, highest: float | None = None, ax: Axes | None = None, **style: Any) -> Axes:
+def draw_landscape(loss: Landscape | SampledLoss, bounds: ArrayLike, *, highest: float | None = None, ax: Axes | None = None,
+                   **style: Any) -> Axes:
     """Draw a landscape of two dimensions in shades of gray, dark where it is low.
 
     Parameters
     ----------
     loss
-        The landscape.
+        The landscape, or a loss over data.
     bounds
         (low, high) of both axes.
     highest

@@ -204,6 +204,22 @@ def test_a_path_of_least_action_runs_over_the_quasi_potential_and_spends_it() ->
     assert len(drawn(figure)) > 10_000
 
 
+def test_the_path_of_sgd_runs_over_its_loss_beside_that_of_the_equation() -> None:
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(40, 2))
+    loss = ls.losses.linear_regression(x, x @ [1.0, -0.5] + 1.5 * rng.normal(size=40))
+    best = loss.minimum([0.0, 0.0]).x
+    found = ls.minimum_action_path(loss, best, best + np.array([0.5, 0.3]), batch_size=1)
+    plane, work = draw_action(found).axes
+    assert [t.get_text() for t in plane.get_legend().get_texts()] == ["Itô equation, same covariance", "SGD"]
+    dashed, solid = plane.lines[:2]
+    assert np.array_equal(solid.get_xydata(), found.path) and np.array_equal(dashed.get_xydata(), found.gaussian.path)
+    assert (dashed.get_linestyle(), solid.get_linestyle()) == ("--", "-") and len(plane.collections) == 1
+    assert np.array_equal(work.lines[0].get_ydata(), found.work)
+    with pytest.raises(ValueError, match="escape is impossible"):
+        draw_action(ls.minimum_action_path(ls.losses.linear_regression(x, x @ [1.0, -0.5]), [1.0, -0.5], [2.0, 0.0], batch_size=1))
+
+
 def test_where_the_quasi_potential_is_not_known_nothing_is_drawn() -> None:
     sde = ls.systems.maier_stein(2.0)
     field = ls.quasipotential_field(sde, [-1.0, 0.0], ls.Grid([(-1.8, 1.8), (-0.9, 0.9)], (60, 32)))

@@ -93,7 +93,8 @@ def cramer_exponent(*, minimum: float, saddle: float, gradients: Callable[[float
 
 def _of_loss(loss: SampledLoss) -> Callable[[float], ArrayLike]:
     if loss.dim != 1:
-        raise ValueError(f"`gradients` is a loss with {loss.dim} weights, but the exponent is computed for one.")
+        raise ValueError(f"`gradients` is a loss with {loss.dim} weights, but this is the exponent along a line; with more "
+                         "than one it is the action of ls.minimum_action_path(loss, start, end, batch_size=...).")
     return loss.sample_gradients
 
 

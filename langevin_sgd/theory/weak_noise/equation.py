@@ -19,7 +19,9 @@ STEP = 1e-3                     # of differences, for functions that cannot be d
 
 
 class WeakNoise:
-    """f, C and their derivatives at states (n, d)."""
+    """f, C and their derivatives at states (n, d): the `Hamiltonian` H = ⟨f, θ⟩ + ⟨θ, C θ⟩ / 2 of an equation."""
+
+    name = "an attractor"
 
     def __init__(self, sde: SDE, scale: float = 1.0) -> None:
         self.sde, self.dim = sde, sde.dim
@@ -47,6 +49,60 @@ class WeakNoise:
             return slopes[:, None, None, :] * np.asarray(c.matrix)[:, :, None]
         return slopes
 
+    def kinks(self, low: float, high: float) -> list[float]:
+        """Return where the formulas of f or C have kinks, in one dimension."""
+        return self.sde.kinks(low, high)
+
+    def lagrangian(self, x: Array, v: Array) -> Array:
+        """Return |v| |f| − ⟨v, f⟩ in the metric C⁻¹, (n,).
+
+        Written so that it does not cancel where v and f are nearly parallel: |v| |f| − ⟨v, f⟩ = | |f| v − |v| f |² / (2 |v| |f|).
+        """
+        factor = np.linalg.cholesky(self.covariance(x))
+        whitened = np.linalg.solve(factor, np.stack([v, self.drift(x)], axis=-1))
+        (v, f), (speed, force) = np.moveaxis(whitened, -1, 0), np.moveaxis(np.linalg.norm(whitened, axis=-2), -1, 0)
+        product = speed * force
+        apart = ((force[:, None] * v - speed[:, None] * f)**2).sum(-1)
+        return np.divide(apart, 2 * product, out=np.zeros_like(product), where=product > 0)
+
+    def lagrangian_and_slopes(self, x: Array, v: Array) -> tuple[Array, Array, Array]:
+        """Return |v| |f| − ⟨v, f⟩ in the metric C⁻¹ (n,), and its derivatives with respect to v and to x (n, d)."""
+        f, jacobian, slopes = self.drift(x), self.jacobian(x), self.covariance_slopes(x)
+        y, g = np.moveaxis(np.linalg.solve(self.covariance(x), np.stack([v, f], axis=-1)), -1, 0)       # C⁻¹ v and C⁻¹ f
+        with np.errstate(invalid="ignore"):
+            speed, force = (np.maximum(np.sqrt((a * b).sum(-1)), 1e-150) for a, b in ((v, y), (f, g)))
+        ratio = (force / speed)[:, None]
+        by_v = ratio * y - g
+        by_f = g / ratio - y
+
+        def bent(a: Array, b: Array) -> Array:
+            return np.einsum("ni,nijk,nj->nk", a, slopes, b)
+
+        by_x = np.einsum("nij,ni->nj", jacobian, by_f) - ratio / 2 * bent(y, y) - bent(g, g) / (2 * ratio) + bent(y, g)
+        return speed * force - (v * g).sum(-1), by_v, by_x
+
+    def momentum(self, x: Array, v: Array) -> Array:
+        """Return θ = C⁻¹ (λ v − f), (n, d), with λ = |f| / |v| in the metric C⁻¹."""
+        return self._momentum(x, v)[0]
+
+    def relaxation(self, x: Array, v: Array) -> tuple[Array, Array, Array]:
+        """Return λ (n,), and H_θx v and C H_x (n, d), for H = ⟨f, θ⟩ + ⟨θ, C θ⟩ / 2."""
+        theta, pull = self._momentum(x, v)
+        jacobian, slopes = self.jacobian(x), self.covariance_slopes(x)
+        mixed = np.einsum("nij,nj->ni", jacobian, v) + np.einsum("nilj,nl,nj->ni", slopes, theta, v)
+        by_x = np.einsum("nij,ni->nj", jacobian, theta) + np.einsum("ni,nilj,nl->nj", theta, slopes, theta) / 2
+        return pull, mixed, np.einsum("nij,nj->ni", self.covariance(x), by_x)
+
+    def softened(self, x: Array) -> dict[float, WeakNoise]:         # noqa: ARG002
+        """Return none: where C has an inverse, noise goes everywhere."""
+        return {}
+
+    def _momentum(self, x: Array, v: Array) -> tuple[Array, Array]:
+        f, metric = self.drift(x), np.linalg.inv(self.covariance(x))
+        force, speed = (np.sqrt(np.einsum("ni,nij,nj->n", a, metric, a)) for a in (f, v))
+        pull = force / speed
+        return np.einsum("nij,nj->ni", metric, pull[:, None] * v - f), pull
+
     def _evaluator(self, field: Field) -> Callable[[Array], Array]:
         f = field.vector(self._names)
         return lambda x: f(x, 0.0, self._values)
@@ -64,16 +120,3 @@ class WeakNoise:
                 return (8 * near - far) / (12 * h)
             return np.stack([along(axis) for axis in np.eye(self.dim)], axis=-1)
         return derivative
-
-
-def lagrangian(noise: WeakNoise, x: Array, v: Array) -> Array:
-    """Return |v| |f| − ⟨v, f⟩ in the metric C⁻¹, (n,), at states x with directions v: the action per unit of parameter.
-
-    Written so that it does not cancel where v and f are nearly parallel: |v| |f| − ⟨v, f⟩ = | |f| v − |v| f |² / (2 |v| |f|).
-    """
-    factor = np.linalg.cholesky(noise.covariance(x))
-    whitened = np.linalg.solve(factor, np.stack([v, noise.drift(x)], axis=-1))
-    (v, f), (speed, force) = np.moveaxis(whitened, -1, 0), np.moveaxis(np.linalg.norm(whitened, axis=-2), -1, 0)
-    product = speed * force
-    apart = ((force[:, None] * v - speed[:, None] * f)**2).sum(-1)
-    return np.divide(apart, 2 * product, out=np.zeros_like(product), where=product > 0)

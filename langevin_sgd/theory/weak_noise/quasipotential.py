@@ -10,25 +10,29 @@ from langevin_sgd.models.affine import affine_parts
 from langevin_sgd.models.answers import Estimate
 from langevin_sgd.models.arguments import Array, points
 from langevin_sgd.models.covariance import Structure
+from langevin_sgd.models.sampled import SampledLoss
 from langevin_sgd.models.sde import SDE
-from langevin_sgd.theory.weak_noise.action import checked, minimum_action_path
+from langevin_sgd.theory.weak_noise.action import check_equation, checked, minimum_action_path
 from langevin_sgd.theory.weak_noise.basins import ARRIVED, attractor_of, growth
 from langevin_sgd.theory.weak_noise.equation import WeakNoise
+from langevin_sgd.theory.weak_noise.sgd_action import sgd_action_path
 
 ROUNDING = 1e-13                # relative error of the closed cases
 
 
-def quasipotential(sde: SDE, start: ArrayLike, end: ArrayLike) -> Any:
-    """Return U(end) = min ½ ∫ (ẋ − f)ᵀ C⁻¹ (ẋ − f) dt over the paths from an attractor to `end`.
+def quasipotential(sde: SDE | SampledLoss, start: ArrayLike, end: ArrayLike, *, batch_size: int | None = None) -> Any:
+    """Return U(end) = min ½ ∫ (ẋ − f)ᵀ C⁻¹ (ẋ − f) dt over the paths from an attractor to `end`; for a loss, the W of minibatch SGD.
 
     Parameters
     ----------
     sde
-        The equation; it must not depend on time.
+        The equation; it must not depend on time.  Or a loss over data.
     start
         A stable fixed point of the drift, a number or an array (d,).
     end
         One state, or an array of states (..., d); (...) in one dimension.  Where it may lie: see `minimum_action_path`.
+    batch_size
+        B, for a loss and only there.
 
     Returns
     -------
@@ -54,9 +58,22 @@ def quasipotential(sde: SDE, start: ArrayLike, end: ArrayLike) -> Any:
     0.48306970... ± ... (path of least action, Itô; the time to get there grows like exp(U / ε), U / ε = 4.83)
     """
     states = points("end", end, getattr(sde, "dim", 1))
+
+    def at(x: Array) -> Estimate:
+        return _of_sgd(sde, start, x, batch_size) if isinstance(sde, SampledLoss) else _at(sde, start, x)
+
+    if not isinstance(sde, SampledLoss):
+        check_equation(sde, batch_size)
     if states.ndim == 1:
-        return _at(sde, start, states)
-    return np.array([_at(sde, start, x).value for x in states.reshape(-1, sde.dim)]).reshape(states.shape[:-1])
+        return at(states)
+    return np.array([at(x).value for x in states.reshape(-1, sde.dim)]).reshape(states.shape[:-1])
+
+
+def _of_sgd(loss: SampledLoss, start: ArrayLike, end: Array, batch_size: int | None) -> Estimate:
+    path = sgd_action_path(loss, start, end, batch_size, compared=False)
+    verdict = path.because or f"batches of {path.batch_size}; iterations to get there grow like exp(W / η)"
+    return Estimate(value=path.action, low=path.action - path.error, high=path.action + path.error, confidence=1.0,
+                    method="path of least action of SGD", quantity="quasi-potential", verdict=verdict)
 
 
 def _at(sde: SDE, start: ArrayLike, end: Array) -> Estimate:

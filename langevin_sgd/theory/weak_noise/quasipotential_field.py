@@ -11,8 +11,9 @@ from langevin_sgd.models.arguments import Array, points, state
 from langevin_sgd.models.region import Region
 from langevin_sgd.models.sde import SDE
 from langevin_sgd.theory.grids.grid import Grid
-from langevin_sgd.theory.weak_noise.action import NEAR, attractor_at, check_equation
+from langevin_sgd.theory.weak_noise.action import check_equation
 from langevin_sgd.theory.weak_noise.equation import WeakNoise
+from langevin_sgd.theory.weak_noise.least_path import NEAR, attractor_at
 from langevin_sgd.theory.weak_noise.quasipotential import as_estimate
 from langevin_sgd.theory.weak_noise.swept_grid import SweptGrid, cell_of, swept
 

@@ -1,10 +1,9 @@
-"""The path of least action by relaxation: the second opinion on Ritz's method, with which it shares nothing but f and C.
+"""The path of least action by relaxation: the second opinion on Ritz's method, with which it shares nothing but the Hamiltonian.
 
 The geometric minimum action method of M. Heymann & E. Vanden-Eijnden, Comm. Pure Appl. Math. 61, 1052 (2008): a chain of points moves down
-the action, and is laid out again at equal distances after every step.  With the momentum θ = C⁻¹ (λ φ' − f), λ = |f| / |φ'| in the metric
-C⁻¹, and the Hamiltonian H = ⟨f, θ⟩ + ⟨θ, C θ⟩ / 2,
+the action, and is laid out again at equal distances after every step.  With the momentum θ where H = 0 and H_θ = λ φ',
 
-    φ_τ = λ² φ'' + λ λ' φ' − λ H_θx φ' + C H_x ,
+    φ_τ = λ² φ'' + λ λ' φ' − λ H_θx φ' + H_θθ H_x ,
 
 the stiff first term taken at the end of the step.  The action of the chain, by the midpoint rule, is wrong like 1 / points²: chains of
 rising length are extrapolated.
@@ -16,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from langevin_sgd.models.arguments import Array
-from langevin_sgd.theory.weak_noise.equation import WeakNoise
+from langevin_sgd.theory.weak_noise.hamiltonian import Hamiltonian
 
 SEGMENTS = (40, 80, 160, 320)
 STEPS = 2000                    # of relaxation, for one chain
@@ -35,7 +34,7 @@ class RelaxedPath:
     error: float
 
 
-def relaxed(noise: WeakNoise, guess: Array) -> RelaxedPath:
+def relaxed(noise: Hamiltonian, guess: Array) -> RelaxedPath:
     """Relax a path (n, d) between its ends."""
     path, actions = guess, []
     for segments in SEGMENTS:
@@ -44,7 +43,7 @@ def relaxed(noise: WeakNoise, guess: Array) -> RelaxedPath:
     return RelaxedPath(path, *extrapolated(actions))
 
 
-def straight(noise: WeakNoise, start: Array, end: Array) -> RelaxedPath:
+def straight(noise: Hamiltonian, start: Array, end: Array) -> RelaxedPath:
     """The same for the straight path: in one dimension there is no other."""
     chains = [np.linspace(start, end, segments + 1) for segments in SEGMENTS]
     return RelaxedPath(chains[-1], *extrapolated([chain_action(noise, chain) for chain in chains]))
@@ -59,16 +58,13 @@ def extrapolated(values: list[float]) -> tuple[float, float]:
     return float(table[2][-1]), float(abs(np.diff(table[2])[-1]))
 
 
-def chain_action(noise: WeakNoise, path: Array) -> float:
-    """The geometric action of straight segments, by the midpoint rule."""
+def chain_action(noise: Hamiltonian, path: Array) -> float:
+    """The geometric action of straight segments, by the midpoint rule; NaN where there is no momentum."""
     step, middle = np.diff(path, axis=0), (path[1:] + path[:-1]) / 2
-    f = noise.drift(middle)
-    metric = np.linalg.inv(noise.covariance(middle))
-    along, force, both = (np.einsum("ni,nij,nj->n", a, metric, b) for a, b in ((step, step), (f, f), (step, f)))
-    return float((np.sqrt(along * force) - both).sum())
+    return float((noise.momentum(middle, step) * step).sum())
 
 
-def _at_rest(noise: WeakNoise, path: Array) -> Array:
+def _at_rest(noise: Hamiltonian, path: Array) -> Array:
     """Take steps until the action does not change; a block of steps that made it worse is taken again with shorter ones."""
     pace = PACE / max(np.abs(np.linalg.eigvals(noise.jacobian(path))).max(), 1e-300)**2
     action = chain_action(noise, path)
@@ -84,7 +80,7 @@ def _at_rest(noise: WeakNoise, path: Array) -> Array:
     return path
 
 
-def _block(noise: WeakNoise, path: Array, pace: float) -> Array | None:
+def _block(noise: Hamiltonian, path: Array, pace: float) -> Array | None:
     """A few steps, each with the points laid out again; None if they lead nowhere."""
     for _ in range(BLOCK):
         with np.errstate(all="ignore"):
@@ -95,27 +91,20 @@ def _block(noise: WeakNoise, path: Array, pace: float) -> Array | None:
     return path
 
 
-def _step(noise: WeakNoise, path: Array, pace: float) -> Array:
+def _step(noise: Hamiltonian, path: Array, pace: float) -> Array:
     """One step of relaxation, implicit in the second derivative."""
     from scipy.linalg import solve_banded
     h = 1.0 / (len(path) - 1)
-    x, f = path[1:-1], noise.drift(path)
     tangent = np.gradient(path, h, axis=0)
-    metric = np.linalg.inv(noise.covariance(path))
-    force, speed = (np.sqrt(np.einsum("ni,nij,nj->n", a, metric, a)) for a in (f, tangent))
-    pull = force / speed                                                             # λ
-    theta = np.einsum("nij,nj->ni", metric, pull[:, None] * tangent - f)[1:-1]
-    jacobian, slopes, along, inner = noise.jacobian(x), noise.covariance_slopes(x), tangent[1:-1], pull[1:-1, None]
-    mixed = np.einsum("nij,nj->ni", jacobian, along) + np.einsum("nilj,nl,nj->ni", slopes, theta, along)
-    by_x = np.einsum("nij,ni->nj", jacobian, theta) + np.einsum("ni,nilj,nl->nj", theta, slopes, theta) / 2
-    rising = ((pull[2:] - pull[:-2]) / (2 * h))[:, None]
-    explicit = inner * rising * along - inner * mixed + np.einsum("nij,nj->ni", noise.covariance(x), by_x)
+    pull, mixed, force = noise.relaxation(path, tangent)
+    inner, rising = pull[1:-1, None], ((pull[2:] - pull[:-2]) / (2 * h))[:, None]
+    explicit = inner * rising * tangent[1:-1] - inner * mixed[1:-1] + force[1:-1]
     stiff = np.concatenate([[0.0], pace * pull[1:-1]**2 / h**2, [0.0]])
     bands = np.zeros((3, len(path)))
     bands[0, 1:], bands[1], bands[2, :-1] = -stiff[:-1], 1 + 2 * stiff, -stiff[1:]
     right = path.copy()
     right[1:-1] += pace * explicit
-    return solve_banded((1, 1), bands, right)
+    return solve_banded((1, 1), bands, right, check_finite=False)
 
 
 def _laid_out(path: Array, segments: int) -> Array:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.polynomial import legendre
 
 from langevin_sgd.models.arguments import Array
-from langevin_sgd.theory.weak_noise.equation import WeakNoise, lagrangian
+from langevin_sgd.theory.weak_noise.hamiltonian import Hamiltonian
 
 SLOWING = 2                     # power of 1 ± u in w, towards a fixed point
 Powers = tuple[int, int]        # of 1 − u and 1 + u
@@ -25,6 +25,22 @@ SETTLED = 1e-9                  # change of the action with a higher degree, rel
 SEARCHES = 4000                 # steps of a minimisation
 BENDS = 6                       # bent paths among the first guesses, at most
 HEIGHT = 0.4                    # of a bend, over the distance
+HIGH = 10.0                     # times the action of the guess stand for an infinite one
+INVERSE = 0.1                   # from the power −1, in which an action still grows like the inverse of the softness
+FAR = 10.0                      # from the straight path, over the distance, there is no path of least action
+
+
+class NoPath(ArithmeticError):
+    """No path with a finite action was found."""
+
+
+class Stray(ArithmeticError):
+    """Paths cost less and less the farther away they go; there is one with this action, but none of least action."""
+
+    def __init__(self, action: float) -> None:
+        super().__init__(f"there is no path of least action: paths cost less and less the farther they stray, {action:.4g} and below more "
+                         f"than {FAR:g} times the distance of the ends away")
+        self.action = action
 
 
 @dataclass(frozen=True)
@@ -52,13 +68,13 @@ class RitzPath:
         gone, basis, _ = _basis(self.degree, self.slowing, u)
         return self.start + np.multiply.outer(gone, self.end - self.start) + basis @ self.coefficients
 
-    def sampled(self, count: int, noise: WeakNoise) -> tuple[Array, Array]:
+    def sampled(self, count: int, noise: Hamiltonian) -> tuple[Array, Array]:
         """Return states (count, d) equally far apart along the path, and the action spent up to each."""
         dense = np.linspace(-1, 1, 20 * count + 1)
         share = _basis(1, self.slowing, dense)[0]
         u = np.interp(np.linspace(0, 1, count), share, dense)
         nodes, weights = _gauss(4 * self.degree)
-        density = lagrangian(noise, *_positions(self, nodes))
+        density = noise.lagrangian(*_positions(self, nodes))
         series = legendre.legvander(nodes, 2 * self.degree).T @ (weights * density) * (np.arange(2 * self.degree + 1) + 0.5)
         spent = legendre.legval(u, legendre.legint(series, lbnd=-1))
         x = self.at(u)
@@ -66,20 +82,70 @@ class RitzPath:
         return x, np.maximum.accumulate(np.clip(spent, 0, self.action)) if spent[-1] > 0 else spent * 0
 
 
-def first_path(noise: WeakNoise, start: Array, end: Array, *, at_rest: tuple[bool, bool]) -> RitzPath:
+def first_path(noise: Hamiltonian, start: Array, end: Array, *, at_rest: tuple[bool, bool]) -> RitzPath:
     """Return the best path of low degree between two states, from a few guesses.
 
-    `at_rest` tells whether start and end are fixed points of the drift.
+    `at_rest` tells whether start and end are fixed points of the drift.  Where no guess has a finite action, the path is sought among
+    softened Hamiltonians first.
+
+    Raises
+    ------
+    NoPath
+        If none with a finite action is found; the message has the actions of softened Hamiltonians.
+    Stray
+        If paths cost less and less the farther away they go.
     """
     slowing = (SLOWING * at_rest[1], SLOWING * at_rest[0])
-    tries = [_minimised(noise, RitzPath(start, end, slowing, c, np.inf)) for c in _guesses(start, end, slowing)]
-    return min(tries, key=lambda path: path.action)
+    guesses = [RitzPath(start, end, slowing, c, np.inf) for c in _guesses(start, end, slowing)]
+    best, spent = _best(noise, guesses), dict[float, float]()
+    if not np.isfinite(best.action):
+        for softness, softer in noise.softened(np.linspace(start, end, len(start) + 9)).items():
+            best = _best(softer, guesses if not spent else [best])
+            spent[softness] = best.action
+        best = _best(noise, [best])
+    if not np.isfinite(best.action):
+        raise NoPath("no path of finite action was found" + _softened_text(spent))
+    return best
 
 
-def refined(noise: WeakNoise, path: RitzPath) -> RitzPath:
-    """Return the path of least action near a path: the degree rises until the action settles."""
-    while path.degree < LAST and not path.error <= SETTLED * path.action:
-        path = _minimised(noise, replace(path, coefficients=path.raised(min(2 * path.degree, LAST))))
+def _best(noise: Hamiltonian, guesses: list[RitzPath]) -> RitzPath:
+    """The best that comes of some guesses; if it is one that strays, there is none."""
+    found, strays = [], []
+    for guess in guesses:
+        try:
+            found.append(_minimised(noise, guess))
+        except Stray as stray:
+            strays.append(stray)
+    return best_of(found, strays)
+
+
+def best_of(found: list[RitzPath], strays: list[Stray]) -> RitzPath:
+    """Return the path of the least action, unless one that strayed had less by then."""
+    best = min(found, key=lambda path: path.action, default=None)
+    stray = min(strays, key=lambda stray: stray.action, default=None)
+    if stray is not None and (best is None or stray.action < best.action):
+        raise stray
+    assert best is not None, "This is a bug: there are guesses."
+    return best
+
+
+def _softened_text(spent: dict[float, float]) -> str:
+    """What softened Hamiltonians say, and whether it grows like 1 / softness, as it must where no sample goes ahead."""
+    if not spent:
+        return ""
+    told = ", ".join(f"{action:.4g} for {softness:g}" for softness, action in spent.items())
+    (more, before), (less, last) = list(spent.items())[-2:]
+    growth = np.log(last / before) / np.log(more / less)
+    verdict = ", and grows like its inverse, as where escape is impossible" if abs(growth - 1) < INVERSE else ""
+    return f"; with so much of C added as Gaussian noise, which can only lower it, it is {told}{verdict}"
+
+
+def refined(noise: Hamiltonian, path: RitzPath, last: int = LAST) -> RitzPath:
+    """Return the path of least action near a path: the degree rises until the action settles, or to the last."""
+    while path.degree < last and not path.error <= SETTLED * path.action:
+        path = _minimised(noise, replace(path, coefficients=path.raised(min(2 * path.degree, last))))
+        if not np.isfinite(path.action):
+            raise NoPath(f"a path of degree {path.degree} has no finite action")
     return path
 
 
@@ -97,7 +163,7 @@ def _guesses(start: Array, end: Array, slowing: Powers) -> Iterator[Array]:
             yield bent
 
 
-def _minimised(noise: WeakNoise, guess: RitzPath) -> RitzPath:
+def _minimised(noise: Hamiltonian, guess: RitzPath) -> RitzPath:
     """The path of least action with as many polynomials as the guess has."""
     from scipy.optimize import minimize
     degree, way = guess.degree, guess.end - guess.start
@@ -108,10 +174,12 @@ def _minimised(noise: WeakNoise, guess: RitzPath) -> RitzPath:
     states = guess.start + np.multiply.outer(gone, way)
     stiffness = _scale(noise, states, way)
 
+    beyond = np.inf                 # what an infinite action counts: so much that a line search comes back, and no more
+
     def cost(flat: Array) -> tuple[float, Array]:
         c = flat.reshape(guess.coefficients.shape) * length
         g, x = way + directions @ c, states + basis @ c
-        action, by_v, by_x = action_and_slopes(noise, x, w[:, None] * g)
+        action, by_v, by_x = noise.lagrangian_and_slopes(x, w[:, None] * g)
         size = np.maximum(np.linalg.norm(g, axis=-1), 1e-300)
         mean = weights @ (rho * size)
         uneven = weights @ (rho * (size - mean)**2)
@@ -119,32 +187,22 @@ def _minimised(noise: WeakNoise, guess: RitzPath) -> RitzPath:
         total = float(weights @ action + stiffness / length**2 * uneven)
         slope = directions.T @ (weights[:, None] * (w[:, None] * by_v + pull[:, None] * g)) + basis.T @ (weights[:, None] * by_x)
         if not np.isfinite(total):
-            return np.inf, np.zeros_like(flat)
+            return beyond, np.zeros_like(flat)
         return total / stiffness, (slope * (length / stiffness)).ravel()
 
-    found = minimize(cost, guess.coefficients.ravel() / length, jac=True, method="L-BFGS-B",
+    def strays(flat: Array) -> None:
+        if np.abs(basis @ flat.reshape(guess.coefficients.shape)).max() > FAR:
+            raise StopIteration
+
+    beyond = HIGH * cost(guess.coefficients.ravel() / length)[0]
+    found = minimize(cost, guess.coefficients.ravel() / length, jac=True, method="L-BFGS-B", callback=strays,
                      options={"maxiter": SEARCHES, "maxfun": 2 * SEARCHES, "ftol": 1e-15, "gtol": 1e-9, "maxcor": 20})
     path = replace(guess, coefficients=found.x.reshape(guess.coefficients.shape) * length)
     fine, fine_weights = _gauss(6 * degree)
-    action = float(fine_weights @ lagrangian(noise, *_positions(path, fine)))
+    action = float(fine_weights @ noise.lagrangian(*_positions(path, fine)))
+    if np.abs(basis @ path.coefficients).max() > FAR * length:
+        raise Stray(action)
     return replace(path, action=action, error=abs(action - guess.action))
-
-
-def action_and_slopes(noise: WeakNoise, x: Array, v: Array) -> tuple[Array, Array, Array]:
-    """Return |v| |f| − ⟨v, f⟩ in the metric C⁻¹ (n,), and its derivatives with respect to v and to x (n, d)."""
-    f, jacobian, slopes = noise.drift(x), noise.jacobian(x), noise.covariance_slopes(x)
-    y, g = np.moveaxis(np.linalg.solve(noise.covariance(x), np.stack([v, f], axis=-1)), -1, 0)      # C⁻¹ v and C⁻¹ f
-    with np.errstate(invalid="ignore"):
-        speed, force = (np.maximum(np.sqrt((a * b).sum(-1)), 1e-150) for a, b in ((v, y), (f, g)))
-    ratio = (force / speed)[:, None]
-    by_v = ratio * y - g
-    by_f = g / ratio - y
-
-    def bent(a: Array, b: Array) -> Array:
-        return np.einsum("ni,nijk,nj->nk", a, slopes, b)
-
-    by_x = np.einsum("nij,ni->nj", jacobian, by_f) - ratio / 2 * bent(y, y) - bent(g, g) / (2 * ratio) + bent(y, g)
-    return speed * force - (v * g).sum(-1), by_v, by_x
 
 
 def _positions(path: RitzPath, u: Array) -> tuple[Array, Array]:
@@ -199,8 +257,9 @@ def _power(u: Array, powers: Powers) -> Array:
     return (1 - u)**a * (1 + u)**b / (2.0**(a + b + 1) * beta(a + 1, b + 1))
 
 
-def _scale(noise: WeakNoise, x: Array, way: Array) -> float:
-    """The size of the action of the straight path with no help from the drift: |v| |f|, averaged."""
-    factor = np.linalg.cholesky(noise.covariance(x))
-    whitened = np.linalg.solve(factor, np.stack([np.broadcast_to(way, x.shape), noise.drift(x)], axis=-1))
-    return float(np.linalg.norm(whitened, axis=-2).prod(-1).mean()) or 1.0
+def _scale(noise: Hamiltonian, x: Array, way: Array) -> float:
+    """The size of the action of the straight path with no help from the drift: the mean of there and back, averaged where it is finite."""
+    v = np.broadcast_to(way, x.shape)
+    both = (noise.lagrangian(x, v) + noise.lagrangian(x, -v)) / 2
+    finite = np.isfinite(both)
+    return float(both[finite].mean() if finite.any() else 0.0) or 1.0

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 
 import langevin_sgd as ls
-from langevin_sgd.theory.weak_noise.equation import WeakNoise, lagrangian
+from langevin_sgd.theory.weak_noise.equation import WeakNoise
 from langevin_sgd.theory.weak_noise.relaxed_path import chain_action, relaxed
-from langevin_sgd.theory.weak_noise.ritz_path import action_and_slopes, first_path, refined
+from langevin_sgd.theory.weak_noise.ritz_path import first_path, refined
 from tests import oracles
 from tests.theory.weak_noise.known_quasipotentials import CIRCLING, SADDLE, START, TURNING, VALLEY, X, Y, Z, solved_backwards
 
@@ -199,11 +199,11 @@ def test_the_derivatives_of_the_action_are_derivatives():
     sde, _ = solved_backwards(VALLEY, TURNING, CIRCLING)
     noise, rng, h = WeakNoise(sde), np.random.default_rng(3), 1e-5
     x, v = rng.normal(size=(2, 7, 2))
-    value, by_v, by_x = action_and_slopes(noise, x, v)
-    assert np.allclose(value, lagrangian(noise, x, v), rtol=1e-10)
+    value, by_v, by_x = noise.lagrangian_and_slopes(x, v)
+    assert np.allclose(value, noise.lagrangian(x, v), rtol=1e-10)
     for k, axis in enumerate(np.eye(2)):
         for found, plus, minus in ((by_v, (x, v + h * axis), (x, v - h * axis)), (by_x, (x + h * axis, v), (x - h * axis, v))):
-            difference = (lagrangian(noise, *plus) - lagrangian(noise, *minus)) / (2 * h)
+            difference = (noise.lagrangian(*plus) - noise.lagrangian(*minus)) / (2 * h)
             assert np.allclose(found[:, k], difference, rtol=1e-6, atol=1e-7)
 
 
@@ -321,8 +321,8 @@ def test_what_has_no_path_is_refused_in_a_sentence(call, words):
 
 
 def test_methods_that_disagree_give_no_answer(monkeypatch):
-    from langevin_sgd.theory.weak_noise import action
-    monkeypatch.setattr(action, "relaxed", lambda noise, guess: dataclasses.replace(relaxed(noise, guess), action=0.35))
+    from langevin_sgd.theory.weak_noise import least_path
+    monkeypatch.setattr(least_path, "relaxed", lambda noise, guess: dataclasses.replace(relaxed(noise, guess), action=0.35))
     with pytest.raises(ArithmeticError, match=r"did not converge: its action is 0.3400414 by Ritz's method, and 0.35 by"):
         ls.minimum_action_path(MS, [-1.0, 0.0], [0.0, 0.0])
 

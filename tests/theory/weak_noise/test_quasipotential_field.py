@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import langevin_sgd as ls
 from langevin_sgd.theory.weak_noise import quasipotential_field, swept_grid
 from langevin_sgd.theory.weak_noise.curved_update import cost, momentum
-from langevin_sgd.theory.weak_noise.equation import WeakNoise, lagrangian
+from langevin_sgd.theory.weak_noise.equation import WeakNoise
 from langevin_sgd.theory.weak_noise.near_attractor import near_attractor
 from tests import oracles
 from tests.theory.weak_noise.known_quasipotentials import CIRCLING, START, TURNING, VALLEY, X, Y, solved_backwards
@@ -253,7 +253,7 @@ def test_the_action_of_the_sweep_is_that_of_the_paths():
     noise, x, v = WeakNoise(sde), *rng.normal(size=(2, 30, 2))
     f, c = noise.drift(x), noise.covariance(x)
     metric = np.linalg.inv(c)
-    for k, expected in enumerate(lagrangian(noise, x, v)):
+    for k, expected in enumerate(noise.lagrangian(x, v)):
         here = (*f[k], metric[k, 0, 0], metric[k, 0, 1], metric[k, 1, 1])
         assert cost(tuple(v[k]), here) == pytest.approx(expected, rel=1e-9)
         p = np.array(momentum(tuple(v[k]), here))
