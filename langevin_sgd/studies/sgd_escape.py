@@ -33,6 +33,7 @@ from langevin_sgd.theory.line.convergence import QuadratureError
 from langevin_sgd.theory.predictions.crossing import crossing
 from langevin_sgd.theory.sgd.cramer import cramer_exponent
 from langevin_sgd.theory.sgd.stability import MinibatchStability, minibatch_stability
+from langevin_sgd.theory.weak_noise.action import minimum_action_path
 
 if TYPE_CHECKING:
     import xarray
@@ -43,6 +44,7 @@ FEWEST_PATHS = 200              # below these, a measurement is not worth its ti
 MAX_GRADIENTS = 2e9             # per-sample gradients for one measurement
 COVARIANCE_COST = 10.0          # a covariance of all samples, over as many gradients
 FAR = 40.0                      # exponent of a time that nobody waits for
+LONG_STEPS = 2.0                # η h_max from which the steps of single samples overshoot
 USELESS = 0.2                   # relative error of an exact time that says nothing
 LONGEST = 50.0                  # expected times, after which a run is cut: fewer than one in 10²¹ of them are
 NORMAL, EQUATION, QUADRATIC, CONSTANT = "Gaussian chain", "equation", "quadratic C", "constant C"
@@ -50,7 +52,10 @@ NORMAL, EQUATION, QUADRATIC, CONSTANT = "Gaussian chain", "equation", "quadratic
 
 @dataclass(frozen=True)
 class Exponents:
-    """What multiplies in the mean time like exp(...): of SGD, W / η, and of the Itô equation with the same covariance, Φ_s − Φ_m."""
+    """What multiplies in the mean time like exp(...): of SGD, W / η, and of the Itô equation with the same covariance, Φ_s − Φ_m.
+
+    That of the equation is at most so much where no path of least action of its own was found, and NaN without any.
+    """
 
     sgd: float
     equation: float
@@ -104,6 +109,11 @@ class SGDEscape:
     exponents: Exponents | None
     largest_curvature: float
     stability: MinibatchStability
+
+    @property
+    def steps_are_long(self) -> bool:
+        """Whether steps of single samples overshoot the minimum, η h_max ≥ 2: exponents of small steps then say nothing of the time."""
+        return self.learning_rate * self.largest_curvature >= LONG_STEPS
 
     @property
     def reference(self) -> Estimate | None:
@@ -251,11 +261,12 @@ def _row(case: Case, passage: Passage, level: float, n_paths: int, key: Key, max
     chain, not_exact = _chain(lambda: Chain(case.loss, case.learning_rate, case.batch_size), passage)
     approximations = _approximations(case, passage, n_paths, key.spawn(1), max_gradients, progress)
     exponents = _exponents(case, passage)
-    hopeless = chain is None and exponents is not None and exponents.sgd > FAR
-    expected = math.inf if hopeless else chain.value if chain else math.nan
-    measured, reason, why = _measured(case, passage, expected, n_paths, key.spawn(0), max_gradients, progress)
     at = passage.start if case.loss.dim > 1 else float(passage.start[0])
     steepest = float(np.linalg.eigvalsh(np.reshape(case.loss.sample_hessians(at), (-1, case.loss.dim, case.loss.dim))).max())
+    # The exponent is that of small steps: where single steps reach far, it says nothing of the time.
+    hopeless = chain is None and exponents is not None and exponents.sgd > FAR and case.learning_rate * steepest < LONG_STEPS
+    expected = math.inf if hopeless else chain.value if chain else math.nan
+    measured, reason, why = _measured(case, passage, expected, n_paths, key.spawn(0), max_gradients, progress)
     stable = minibatch_stability(case.loss, at, learning_rate=case.learning_rate, batch_size=case.batch_size, rng=key.spawn(2))
     row = SGDEscape(float(level), case.loss, case.learning_rate, case.batch_size, passage, measured, reason, chain, not_exact,
                     approximations, closed_forms(passage), exponents, steepest, stable)
@@ -309,13 +320,15 @@ def _simulated_chain(case: Case, passage: Passage, n_paths: int, key: Key, max_g
 
 
 def _exponents(case: Case, passage: Passage) -> Exponents | None:
-    """W / η and Φ_s − Φ_m, in one dimension."""
-    if case.loss.dim > 1:
-        return None
-    minimum, saddle = float(passage.start[0]), float(passage.saddle[0])
+    """W / η and Φ_s − Φ_m: along the line, or along the paths of least action; None where none is found."""
     try:
-        w = cramer_exponent(minimum=minimum, saddle=saddle, gradients=case.loss, batch_size=case.batch_size)
-        return Exponents(w.value / case.learning_rate, crossing(passage.sde, minimum, saddle).climb)
+        if case.loss.dim == 1:
+            minimum, saddle = float(passage.start[0]), float(passage.saddle[0])
+            w = cramer_exponent(minimum=minimum, saddle=saddle, gradients=case.loss, batch_size=case.batch_size).value
+            return Exponents(w / case.learning_rate, crossing(passage.sde, minimum, saddle).climb)
+        path = minimum_action_path(case.loss, passage.start, passage.saddle, batch_size=case.batch_size)
+        equation = math.nan if path.gaussian is None else path.gaussian.action / case.learning_rate
+        return Exponents(path.exponent_at(case.learning_rate), equation)
     except (ValueError, ArithmeticError):
         return None
 

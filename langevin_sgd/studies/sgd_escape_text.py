@@ -69,10 +69,12 @@ def _exponents(report: SGDEscapeReport) -> list[str]:
     if never:
         return [f"somewhere on the way no batch points ahead, so that SGD never escapes ({len(never)} of {len(found)} levels)"]
     both = [e.exponents for e in found if e.exponents is not None]
-    told = "; ".join(f"{b.sgd:.3g} and {b.equation:.3g}" for b in both)
-    differ = any(abs(b.log_ratio) > ALIKE * b.equation for b in both)
-    meaning = "no diffusion has the right one at a fixed batch size" if differ else "they are alike, as where batches are large"
-    return [f"exponents of SGD (Cramér root) and of the equation: {told}: {meaning}"]
+    told = "; ".join(f"{b.sgd:.3g} and {'none' if math.isnan(b.equation) else f'{b.equation:.3g}'}" for b in both)
+    alike = all(abs(b.log_ratio) <= ALIKE * b.equation for b in both)
+    meaning = "they are alike, as where batches are large" if alike else "no diffusion has the right one at a fixed batch size"
+    far = sum(e.steps_are_long for e in found)
+    limit = f"; they are those of small steps, which steps with η h_max ≥ 2 are not ({far} of {len(found)} levels)" if far else ""
+    return [f"exponents of SGD (Cramér root) and of the equation: {told}: {meaning}{limit}"]
 
 
 def _formula(report: SGDEscapeReport, name: str) -> str:

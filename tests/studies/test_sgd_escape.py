@@ -104,6 +104,9 @@ def test_in_the_plane_sgd_and_the_gaussian_chain_are_simulated() -> None:
     found = ls.escape(loss, minimum, saddle, learning_rate=0.03, batch_size=1, n_paths=200, rng=1, max_steps=2e7, progress=False)
     (row,) = found
     assert row.exact is None and "solved for one weight" in row.not_exact
+    path = ls.minimum_action_path(loss, minimum.x, saddle.x, batch_size=1)
+    assert row.exponents.sgd == pytest.approx(path.action / 0.03, rel=1e-6)
+    assert "no diffusion has the right one" in str(found)
     assert row.measured.n_events > 50 and row.approximations["Gaussian chain"].n_paths == 200
     assert row.ratio("constant C") > 1e3
     assert "constant C does NOT describe SGD here" in str(found)
