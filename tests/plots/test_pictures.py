@@ -192,7 +192,7 @@ def test_methods_are_drawn_where_they_were_used_with_their_ratios() -> None:
 
 def test_a_path_of_least_action_runs_over_the_quasi_potential_and_spends_it() -> None:
     sde, start = ls.systems.maier_stein(10.0), [-1.0, 0.0]
-    field = ls.quasipotential_field(sde, start, ls.Grid([(-1.6, 0.4), (-0.8, 0.8)], (60, 48)))
+    field = ls.quasipotential_field(sde, start, ls.Grid([(-1.6, 0.4), (-0.8, 0.8)], (48, 40)))
     path = ls.minimum_action_path(sde, start, [0.0, 0.0])
     figure = draw_action(path, field=field, title="Maier–Stein")
     plane, work, bar = figure.axes
@@ -222,7 +222,7 @@ def test_the_path_of_sgd_runs_over_its_loss_beside_that_of_the_equation() -> Non
 
 def test_where_the_quasi_potential_is_not_known_nothing_is_drawn() -> None:
     sde = ls.systems.maier_stein(2.0)
-    field = ls.quasipotential_field(sde, [-1.0, 0.0], ls.Grid([(-1.8, 1.8), (-0.9, 0.9)], (60, 32)))
+    field = ls.quasipotential_field(sde, [-1.0, 0.0], ls.Grid([(-1.8, 1.8), (-0.9, 0.9)], (48, 32)))
     filled = draw_quasipotential(field, flow=False).collections[0]
     drawn_at = np.concatenate([path.vertices for path in filled.get_paths()])
     assert drawn_at[:, 0].min() < -1.2 and drawn_at[:, 0].max() < 0.05          # the other well is white

@@ -60,25 +60,26 @@ def test_it_prints_what_holds_and_what_does_not(report: ls.SGDEscapeReport) -> N
 
 
 def test_slopes_between_barriers_rise_for_sgd_more_than_for_the_equation() -> None:
-    """ln τ of SGD is convex in ln ΔL here, and steeper than that of the equation, as the exponents are."""
-    barriers = [0.2, 0.25, 0.3]
+    """ln τ of SGD is steeper in ln ΔL than that of the equation, as the exponents are."""
+    barriers = [0.2, 0.25]
     cases = [Case(loss, 0.05, 1, 0.0, 2 * m, 2.6 * m) for loss, m in map(mirrored, barriers)]
     found = sgd_escapes(cases, barriers, "barrier", key=ls.Key(1), n_paths=200, progress=False)
     logs = np.log([e.exact.value for e in found])
     assert found.slopes() == pytest.approx(np.diff(logs) / np.diff(np.log(barriers)), rel=1e-12)
-    assert (found.slopes() > found.slopes("equation") + 0.2).all()
+    assert (found.slopes() > found.slopes("equation") + 0.2).all() and len(found.slopes()) == 1
     assert found.level_name == "barrier" and "learning rate 0.05" in found.title
 
 
-def test_without_a_metastable_state_no_formula_applies() -> None:
-    """(1 − η H)² + η² σ_H = 0.63 at η = 0.2, and 2.2 at 0.6: there the way out is short, and the chain still knows how long it takes."""
-    loss, m = mirrored(0.5)
-    found = ls.escape(loss, 0.0, 2 * m, 2.6 * m, noise_levels=[0.2, 0.6], n_paths=1000, rng=1, progress=False)
-    stays, goes = found
+def test_without_a_metastable_state_no_formula_applies(report: ls.SGDEscapeReport) -> None:
+    """(1 − η H)² + η² σ_H = 0.85 at η = 0.05, and 1.14 at 0.42: there the way out is short, and the chain still knows how long it takes."""
+    loss, m = mirrored(0.3)
+    found = ls.escape(loss, 0.0, 2 * m, 2.6 * m, learning_rate=0.42, n_paths=1000, rng=1, progress=False)
+    (goes,), (stays,) = found, report
     assert stays.stability.metastable and not goes.stability.metastable
     assert not any(p.applies for p in goes.predictions.values())
     assert all("no metastable state" in p.because for p in goes.predictions.values())
-    assert goes.agrees and "at learning_rate 0.6 SGD with this learning rate has no metastable state" in str(found)
+    assert goes.agrees and "at learning_rate 0.42 SGD with this learning rate has no metastable state" in str(found)
+    assert goes.steps_are_long and "steps with η h_max ≥ 2 are not (1 of 1 levels)" in str(found)
     found.plot().canvas.draw()
 
 
