@@ -1,11 +1,7 @@
 """The kernel of linear equations: the numbers of every path, what it counts, and that it is compiled once."""
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -113,23 +109,6 @@ def test_a_stop_before_the_start_leaves_what_was_there():
     assert (runs.reached == 0).all()
     assert (runs.x[:, 0] == 1.0).all()
     assert np.isnan(runs.x[:, 1]).all()
-
-
-LOAD = """
-from langevin_sgd.core.linear_kernel import linear_kernel
-print(sum(linear_kernel().stats.cache_hits.values()), len(linear_kernel().signatures))
-"""
-
-
-def test_a_second_process_loads_the_kernel_and_writes_nothing(tmp_path: Path):
-    def run() -> str:
-        return subprocess.run([sys.executable, "-c", LOAD], env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}, capture_output=True,
-                              text=True, check=True).stdout.strip()
-
-    assert run() == "0 1"
-    files = {f: f.stat().st_mtime_ns for f in tmp_path.rglob("*") if f.is_file()}
-    assert run() == "1 1"
-    assert {f: f.stat().st_mtime_ns for f in tmp_path.rglob("*") if f.is_file()} == files
 
 
 def test_another_number_of_components_compiles_nothing():

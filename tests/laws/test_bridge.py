@@ -128,8 +128,11 @@ def test_the_exit_points_of_a_disk_have_the_harmonic_measure():
         assert abs(z_of_mean(np.cos(k * angle), 0.6**k)) > 20                # the control: a start at 0.6
 
 
-@pytest.mark.parametrize(("name", "d", "radius", "D"), [("ou-disc-d2-R1-D0.5", 2, 1.0, 0.5), ("ou-disc-d3-R2-D1", 3, 2.0, 1.0),
-                                                        ("ou-disc-d10-R1-D0.05", 10, 1.0, 0.05)])
+@pytest.mark.parametrize(("name", "d", "radius", "D"), [
+    ("ou-disc-d2-R1-D0.5", 2, 1.0, 0.5),
+    pytest.param("ou-disc-d3-R2-D1", 3, 2.0, 1.0, marks=pytest.mark.slow),
+    pytest.param("ou-disc-d10-R1-D0.05", 10, 1.0, 0.05, marks=pytest.mark.slow),
+])
 def test_a_ball_in_two_three_and_ten_dimensions(name, d, radius, D):
     """The Ornstein-Uhlenbeck process leaving a ball: one Richardson step from 0.01 and 0.005, 10 000 paths, 4 standard errors."""
     sde = ls.SDE([f"-x{k + 1}" for k in range(d)], ls.noise.Constant(1.0), 2 * D, variables=[f"x{k + 1}" for k in range(d)])

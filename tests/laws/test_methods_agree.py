@@ -34,7 +34,7 @@ def test_quadrature_generator_chain_and_simulation_on_the_line(seed):
     assert abs(mean - ls.exact.mean_passage_time(noisier, model.x0, model.domain).value) > 10 * error
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_generator_and_simulation_in_the_plane(seed):
     """Circulation, and noise along slanted axes; 10 000 paths within 4 standard errors, half the noise beyond 10."""
     model = in_the_plane(seed)

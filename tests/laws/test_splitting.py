@@ -107,6 +107,7 @@ def test_rotation_in_the_plane(score):
     assert np.allclose(np.linalg.norm(rare.arrivals, axis=1), 2.2)
 
 
+@pytest.mark.slow
 def test_correlated_noise_in_the_plane():
     """A matrix of noise that is no diagonal: y follows x and does not matter, and x alone is the walk of the well."""
     sde = ls.SDE(["x - x**3", "-y"], ls.noise.Anisotropic([[1.0, 0.6], [0.6, 0.5]]), 0.1)
@@ -168,6 +169,7 @@ def test_the_intervals_hold_the_truth_in_95_percent():
     assert held[1.15] / GROUPS < 0.85
 
 
+@pytest.mark.slow
 def test_a_clock_among_the_components_gives_the_probability_to_arrive_in_time():
     """Brownian motion beyond 6 within t = 1, a probability of 2e-9; the score is what the exact answer grows with.
 

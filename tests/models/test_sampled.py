@@ -109,7 +109,8 @@ def test_the_landscape_is_the_same_function(name: str) -> None:
         assert np.asarray(land.hessian(w)) == pytest.approx(np.asarray(case.loss.hessian(w)), rel=1e-8, abs=1e-9)
 
 
-@pytest.mark.parametrize("name", ["linear", "mirrored", "logistic", "sensing", "diagonal chain"])
+@pytest.mark.parametrize("name", ["linear", "mirrored", "sensing",
+                                  *(pytest.param(name, marks=pytest.mark.slow) for name in ("logistic", "diagonal chain"))])
 def test_the_noise_is_the_covariance_itself_and_its_divergence(name: str) -> None:
     """Against NumPy's covariance of the samples' gradients; its divergence against differences."""
     loss = CASES[name].loss

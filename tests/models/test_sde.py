@@ -249,6 +249,7 @@ def test_equations_pickle_as_what_they_are_made_of():
             assert np.array_equal(here, there)
 
 
+@pytest.mark.slow
 def test_a_spawned_process_computes_the_same_bits():
     sdes = picklable()
     with multiprocessing.get_context("spawn").Pool(1) as pool:

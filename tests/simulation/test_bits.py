@@ -13,6 +13,7 @@ import pytest
 import langevin_sgd as ls
 from langevin_sgd.simulation import trajectories
 from langevin_sgd.simulation.first_passage import Run
+from tests.cases import each
 
 N, H, KEY = 1500, 0.02, ls.Key(0xC0FF_EE00_0000_0000_0000_0000_0000_0007)
 DENSE = [[1.0, 0.3, 0.0], [0.3, 0.5, 0.1], [0.0, 0.1, 0.8]]
@@ -50,7 +51,7 @@ def bits(columns) -> str:
 STEPS_ONLY = ("one dimension, two walls", "three, constant matrix")
 
 
-@pytest.mark.parametrize(("case", "bridge"), [*((c, True) for c in CASES), *((c, False) for c in STEPS_ONLY)])
+@pytest.mark.parametrize(("case", "bridge"), each(2, [*((c, True) for c in CASES), *((c, False) for c in STEPS_ONLY)]))
 def test_exits_depend_on_neither_threads_nor_chunks(case, bridge):
     run, starts = the_run(case, bridge=bridge)
     results = [run(starts, N, 0, threads=threads, chunks=chunks) for threads, chunks in ((1, 1), (2, 2), (1, 37), (2, 37))]
@@ -159,14 +160,14 @@ if __name__ == "__main__":
 
 def test_processes_of_either_kind_and_a_new_interpreter_give_the_same_bits(tmp_path):
     """Here, in another process, in its forked workers and in spawned ones, each of which compiles for itself."""
-    chosen = [CASES[name] for name in ("one dimension, two walls", "three, constant matrix")]
+    chosen = [CASES["one dimension, two walls"]]
     script = tmp_path / "processes.py"
     script.write_text(PROCESSES)
     argument = pickle.dumps((chosen, KEY, N, H)).hex()
     done = subprocess.run([sys.executable, "-W", "ignore::DeprecationWarning", str(script), argument], capture_output=True, text=True,
                           check=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
     there = [line.split() for line in done.stdout.splitlines()]
-    assert [line[0] for line in there] == [context for context in ("None", "fork", "spawn") for _ in range(3)]
+    assert [line[0] for line in there] == [context for context in ("None", "fork", "spawn") for _ in range(2)]
 
     def digest(*arrays):
         return hashlib.sha256(b"".join(a.tobytes() for a in arrays)).hexdigest()

@@ -11,6 +11,7 @@ import langevin_sgd as ls
 from langevin_sgd.core.streams import uniforms
 from langevin_sgd.simulation.assembly import assemble
 from langevin_sgd.simulation.exits import N_UNIFORMS, labels_of, lowest_face, place_exits
+from tests.cases import each
 
 KEY = (np.uint64(21), np.uint64(4))
 BROWNIAN = ls.SDE("0", ls.noise.Constant(1.0))
@@ -116,7 +117,7 @@ REGIONS = {
 }
 
 
-@pytest.mark.parametrize("name", REGIONS)
+@pytest.mark.parametrize("name", each(2, REGIONS))
 def test_exit_points_lie_on_the_boundary(name):
     region, start = REGIONS[name]
     sde = ls.SDE(["0.2*y", "-0.3*x"], ls.noise.Anisotropic([[1.0, 0.4], [0.4, 0.6]]))

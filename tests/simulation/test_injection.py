@@ -10,6 +10,7 @@ from numba import njit
 import langevin_sgd as ls
 from langevin_sgd.core.batches import compile_batch
 from langevin_sgd.core.streams import next_word, normal_pair, stream
+from tests.cases import each
 
 RNG = np.random.default_rng(5)
 X, Y = RNG.normal(size=(40, 20)), RNG.normal(size=40)
@@ -80,7 +81,7 @@ def run(d: int, inject: ls.Injection, **more) -> tuple[ls.SGDRuns, np.ndarray]:
     return runs, start
 
 
-@pytest.mark.parametrize(("make", "d"), [*((quadratic, d) for d in (1, 2, 6, 20)), *((modulated, d) for d in (2, 6, 20))])
+@pytest.mark.parametrize(("make", "d"), each(2, [*((quadratic, d) for d in (1, 2, 6, 20)), *((modulated, d) for d in (2, 6, 20))]))
 def test_every_step_is_that_of_the_formula(make, d: int) -> None:
     noise, c = make(d)
     runs, start = run(d, ls.Injection(noise, strength=STRENGTH))

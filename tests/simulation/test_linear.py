@@ -23,7 +23,7 @@ def some_equation(d: int, *, dense: bool = True) -> ls.SDE:
 
 # ------------------------------------------------------------------------------------------------------------- numbers
 
-@pytest.mark.parametrize(("d", "dense"), [(3, True), (5, False)])
+@pytest.mark.parametrize(("d", "dense"), [(2, True), (3, False)])
 def test_the_kernel_of_matrices_agrees_with_the_compiled_step(d, dense):
     """The same streams: 200 steps agree to rounding, with dense noise and with diagonal noise."""
     sde, save = some_equation(d, dense=dense), np.array([0, 1, 7, 128, 131, 200])

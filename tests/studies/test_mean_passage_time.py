@@ -14,6 +14,7 @@ import pytest
 import langevin_sgd as ls
 from langevin_sgd.studies import mean_passage_time as study
 from langevin_sgd.studies.rare_event import RareEvent, Well, path_score, saddle_score
+from tests.cases import each
 from tests.oracles import BY_ID
 
 QUARTIC = ls.Landscape("x**4/4 - x**2/2")
@@ -57,7 +58,7 @@ def test_a_rare_event_in_many_dimensions_is_split_by_the_linearised_saddle():
     assert found.value > 1e5
 
 
-@pytest.mark.parametrize("x0", [-1.4, -0.4])
+@pytest.mark.parametrize("x0", each(2, [-1.4, -0.4]))
 def test_a_start_outside_the_core_of_the_well_counts_the_way_into_it(x0):
     """From -0.4 one path in some dozens leaves at once; the time of the well's own is then wrong, as the control says."""
     sde = ls.langevin(QUARTIC, 0.05)

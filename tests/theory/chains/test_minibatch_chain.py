@@ -89,7 +89,8 @@ def test_linear_stability_takes_the_hessians_of_the_samples() -> None:
     (lambda: ls.Chain(mirrored(0.3)[0], 0.1).stationary_density(), "no density in general"),
     (lambda: ls.Chain(mirrored(0.3)[0], 0.1).mean_passage_time(0.0, ls.Interval(-1.0, 1.0, reflect="low")), "does not reflect"),
     (lambda: ls.Chain(mirrored(0.3)[0], 0.1).mean_passage_time(3.0, ls.Interval(high=1.0)), "outside the domain"),
-    (lambda: ls.theory.cramer_exponent(minimum=0.0, saddle=1.0, gradients=ls.losses.linear_regression([[1.0, 2.0]], [1.0])), "for one"),
+    (lambda: ls.theory.cramer_exponent(minimum=0.0, saddle=1.0, gradients=ls.losses.linear_regression([[1.0, 2.0]], [1.0])),
+     "minimum_action_path"),
 ])
 def test_what_is_wrong_is_named(call, says: str) -> None:
     with pytest.raises(ValueError, match=says):

@@ -7,15 +7,16 @@ import pytest
 import langevin_sgd as ls
 from langevin_sgd.theory.grids import automatic_grid
 from langevin_sgd.theory.grids.automatic_grid import mean_passage_time_on_grid
+from tests.cases import each
 from tests.oracles import BY_ID
 
 TO_SADDLE = ls.HalfSpace([1.0, 0.0], 0.0)
 
 
-@pytest.mark.parametrize(("temperature", "name"), [(0.1, "quartic-D0.1-to-0"), (0.05, "quartic-D0.05-to-0"), (0.01, "quartic-D0.01-to-0")])
-def test_a_separable_plane_problem_takes_the_time_of_its_axis(temperature, name):
+@pytest.mark.parametrize("temperature", each(2, [0.1, 0.05, 0.01]))
+def test_a_separable_plane_problem_takes_the_time_of_its_axis(temperature):
     sde = ls.langevin(ls.Landscape("x**4/4 - x**2/2 + y**2/2"), temperature)
-    found, exact = mean_passage_time_on_grid(sde, [-1.0, 0.0], TO_SADDLE), BY_ID[name]["value"]
+    found, exact = mean_passage_time_on_grid(sde, [-1.0, 0.0], TO_SADDLE), BY_ID[f"quartic-D{temperature}-to-0"]["value"]
     assert found.low < exact < found.high
     assert found.relative_error < 1.1e-3 and found.verdict == ""
 
@@ -26,7 +27,7 @@ def test_one_dimension_will_do():
     assert found.low < ls.exact.mean_passage_time(sde, -1.0, ls.Interval(high=1.0)).value < found.high
 
 
-@pytest.mark.parametrize(("radius", "strength"), [(1.0, 0.4), (2.5, 0.8)])
+@pytest.mark.parametrize(("radius", "strength"), each(2, [(1.0, 0.4), (2.5, 0.8)]))
 def test_a_turning_flow_out_of_a_disk(radius, strength):
     """Rotation changes nothing: (Ei(z) − ln z − γ) / 2 with z = R² / (2 D), `theory`, 8.1."""
     from scipy.special import expi

@@ -14,6 +14,7 @@ import langevin_sgd as ls
 from langevin_sgd.theory.grids.elimination import eliminate, solve, solve_transposed, stationary
 from langevin_sgd.theory.grids.generator import Generator
 from langevin_sgd.theory.grids.lattice import selling
+from tests.cases import each
 from tests.oracles import BY_ID, ids, select
 
 CONVENTIONS = ("ito", "stratonovich", "klimontovich")
@@ -207,7 +208,7 @@ def problem(entry: dict[str, Any]) -> tuple[ls.SDE, ls.Region, list[float]]:
 PLANE = select("mean_first_passage_time", dim=2)
 
 
-@pytest.mark.parametrize("entry", PLANE, ids=ids(PLANE))
+@pytest.mark.parametrize("entry", each(3, PLANE), ids=ids(PLANE))
 def test_reference_numbers_in_the_plane(entry: dict[str, Any]) -> None:
     sde, domain, start = problem(entry)
     tau = ls.FokkerPlanck(sde, grid_for(entry)).mean_passage_time(domain).at(start)

@@ -261,6 +261,7 @@ def test_digits_of_answers() -> None:
 
 # ----------------------------------------------------------------------------------------------------------------------- space
 
+@pytest.mark.slow
 def test_space_at_a_cost_that_a_band_would_not_bear() -> None:
     """The first component is an equation by itself, which has the exact time; noise and drift of the others mix all three.
 

@@ -98,6 +98,7 @@ def test_a_focus_is_left_in_a_spiral():
         ls.minimum_action_path(sde, [0.0, 0.0], [1.1, 0.0])
 
 
+@pytest.mark.slow
 def test_the_saddle_of_mueller_brown():
     loss = ls.landscapes.mueller_brown()
     first, _, middle, _, saddle = loss.critical_points([(-2, 1.5), (-0.5, 2.5)])
@@ -230,6 +231,7 @@ def test_the_straight_line_costs_more():
     assert line > 1.4 * ls.minimum_action_path(ls.systems.maier_stein(10.0), [-1.0, 0.0], [0.0, 0.0]).action
 
 
+@pytest.mark.slow
 def test_another_noise_is_seen():
     sde, u = solved_backwards(VALLEY, TURNING, CIRCLING)
     value = u(SADDLE) - u(START)

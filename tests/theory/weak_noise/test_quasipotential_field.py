@@ -15,6 +15,7 @@ from langevin_sgd.theory.weak_noise.curved_update import cost, momentum
 from langevin_sgd.theory.weak_noise.equation import WeakNoise
 from langevin_sgd.theory.weak_noise.near_attractor import near_attractor
 from tests import oracles
+from tests.cases import each
 from tests.theory.weak_noise.known_quasipotentials import CIRCLING, START, TURNING, VALLEY, X, Y, solved_backwards
 
 MAIER_STEIN = oracles.select("quasipotential", dim=2)
@@ -127,7 +128,7 @@ def test_maier_stein(entry):
     assert np.allclose(point, [0.0, 0.0], atol=2e-3) and lowest.value == pytest.approx(entry["value"], abs=2e-5)
 
 
-@pytest.mark.parametrize("beta", [2.0, 10.0])
+@pytest.mark.parametrize("beta", each(2, [2.0, 10.0]))
 def test_field_and_paths_agree(beta):
     """Also on the axis, where for beta > 4 paths from both sides meet and ∇U jumps."""
     sde = ls.systems.maier_stein(beta)
