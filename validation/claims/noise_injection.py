@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from check import Check, main, save
 from matplotlib.figure import Figure
-from matplotlib.ticker import StrMethodFormatter
+from matplotlib.ticker import NullFormatter
 
 import langevin_sgd as ls
 from langevin_sgd.theory.predictions.crossing import crossing
@@ -154,20 +154,19 @@ def _draw(drawn: dict[str, ls.Estimate], ratios: list[tuple[float, float]]) -> N
     normal = drawn.pop("Gaussian chain")
     left.axvline(normal.value, color="#0072B2", linewidth=1.6, label="Gaussian chain with the full C, exact")
     for k, (name, tau) in enumerate(drawn.items()):
-        label = name.removeprefix("injected, ").replace(" about a moving average", ",\nabout a moving average")
+        label = name.removeprefix("injected, ").replace(" about a moving average", ",\nmoving average")
         left.errorbar(tau.value, label, xerr=[[tau.value - tau.low], [tau.high - tau.value]], fmt="o", capsize=2.5,
                       color="#D55E00" if k == 0 else "black")
     left.set(xscale="log", xlabel="mean time of escape, t")
     left.set_title("mirrored parabola: B = 50, injected to B = 1", fontsize=10, loc="left")
-    left.xaxis.set_minor_formatter(StrMethodFormatter("{x:g}"))
-    left.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    left.tick_params(axis="x", which="both", labelsize=8)
+    left.set_xticks([300, 500, 1000, 2000], ["300", "500", "1000", "2000"])
+    left.xaxis.set_minor_formatter(NullFormatter())
     left.legend(frameon=False, fontsize=8, loc="lower right")
     left.invert_yaxis()
     right.plot([1 / (1 - beta) for beta, _ in ratios], [ratio for _, ratio in ratios], "o-", color="#009E73")
     right.axhline(1.0, color="black", linewidth=0.8)
     right.set(xscale="log", xlabel="1 / (1 − β), iterations", ylabel="variance over that of small batches")
-    right.set_title("regression: noise about a moving average", fontsize=10, loc="left")
+    right.set_title("regression, about a moving average", fontsize=10, loc="left")
     save(figure, "noise_injection")
 
 
