@@ -65,16 +65,6 @@ def index_of(word: Any, count: float) -> Any:
 
 
 @njit(**LANE)
-def finite_row(w: Any, d: int) -> bool:
-    """Whether all weights are finite."""
-    wide_vectors()
-    wrong = np.int64(0)
-    for j in range(d):
-        wrong |= np.int64(w[j] - w[j] != 0.0)
-    return wrong == 0
-
-
-@njit(**LANE)
 def drawn(state: Any, index: Any, at: int, size: int, order: Any, place: int, n: int, sampling: int) -> Any:
     """Put the samples of a batch into `index` from place `at` on; the new state of the stream, and the new place in the epoch."""
     if sampling != IID and (sampling == WITHOUT or place + size > n):
@@ -97,17 +87,17 @@ def drawn(state: Any, index: Any, at: int, size: int, order: Any, place: int, n:
 def path_kernel() -> Any:
     """Compile, or load from the cache, the kernel that runs one path after the other, of any number of weights.
 
-    ``run(x0, first, last, path0, low, high, settings, numbers, rates, batch, data, p, noise_p, level, level_p, save, out, sums, after,
-    square_sums, n_averaged, status, reached, control, slot)``: paths first ... last - 1 of the arrays, path q on stream path0 + q; `rates`
+    ``run(x0, first, last, path0, low, high, settings, numbers, rates, batch, data, p, noise_p, level, level_p, save, out, means, after,
+    covariances, n_averaged, status, reached, control, slot)``: paths first ... last - 1 of the arrays, path q on stream path0 + q; `rates`
     has one learning rate, or one for each step; `out` (path, len(save), d) gets the weights after `save` steps; `after` (path, d) the last
-    weights.  If asked for, `sums` gets the sums over the averaged steps of the weights relative to the start, and `square_sums`
-    (path, d, d) those of their products.
+    weights.  If asked for, `means` (path, d) and `covariances` (path, d, d) get those of the weights after the averaged steps, NaN where
+    there are none.
     """
     version = SOURCES
 
     @njit(SIGNATURE, nogil=True, cache=True, **CALLED_FROM_PYTHON)
     def run(x0: Any, first: Any, last: Any, path0: Any, low: Any, high: Any, settings: Any, numbers: Any, rates: Any, batch: Any, data: Any,
-            p: Any, noise_p: Any, level: Any, level_p: Any, save: Any, out: Any, sums: Any, after: Any, square_sums: Any, n_averaged: Any,
+            p: Any, noise_p: Any, level: Any, level_p: Any, save: Any, out: Any, means: Any, after: Any, covariances: Any, n_averaged: Any,
             status: Any, reached: Any, control: Any, slot: Any) -> None:
         version                                         # noqa: B018, only to be part of the cache's key
         wide_vectors()
@@ -116,9 +106,10 @@ def path_kernel() -> Any:
         mu, decay, share = numbers[MOMENTUM], numbers[WEIGHT_DECAY], 1.0 / size
         normals, kept = settings[NORMALS], numbers[KEPT]
         room = (d + LINE - 1) // LINE * LINE
-        own = aligned(6 * room)
+        own = aligned(8 * room)
         w, m, g, v = own[:d], own[room:room + d], own[2 * room:2 * room + d], own[3 * room:3 * room + d]
         s, reference, z = own[4 * room:4 * room + d], own[5 * room:5 * room + d], aligned(normals + 1)
+        origin, total = own[6 * room:6 * room + d], own[7 * room:7 * room + d]
         index, order = np.empty(2 * size, np.int64), np.empty(n if sampling != IID else 0, np.int32)
         inside = carray(stack_floats(1), (1,))
         w_at, g_at, s_at, z_at, data_at, index_at = (
@@ -129,6 +120,7 @@ def path_kernel() -> Any:
             for j in range(d):
                 w[j], m[j] = x0[q if len(x0) > 1 else 0, j], 0.0
                 reference[j] = numbers[REFERENCE + j] if kept == 1.0 else w[j]
+                total[j] = 0.0
             for k in range(len(order)):
                 order[k] = k
             done, place, saved, due, end, counted = 0, 0, 0, settings[AVERAGE_FROM] + 1, COMPLETED, 0
@@ -148,39 +140,42 @@ def path_kernel() -> Any:
                     s[j] = w[j] - reference[j] + numbers[REFERENCE + d + j]
                 batch(w_at, data_at, index_at, size, p_at, g_at, z_at, s_at, noise_p_at)
                 rate = rates[done if len(rates) > 1 else 0]
+                broken = np.int64(0)
                 if mu == 0.0:
                     for j in range(d):
                         w[j] -= rate * (share * g[j] + decay * w[j])
+                        broken |= np.int64(w[j] - w[j] != 0.0)
                 else:
                     for j in range(d):
                         m[j] = mu * m[j] + (share * g[j] + decay * w[j])
                         w[j] -= rate * m[j]
+                        broken |= np.int64(w[j] - w[j] != 0.0)
                 if normals and kept < 1.0:
                     for j in range(d):
                         reference[j] = kept * reference[j] + (1.0 - kept) * w[j]
                 done += 1
-                if bounded or done % 64 == 0 or done == n_steps or (saved < len(save) and done == save[saved]):
-                    if not finite_row(w, d):
-                        end = DIVERGED
+                if broken != 0:
+                    end = DIVERGED
+                    break
+                if bounded:
+                    level(w_at, level_p_at, inside_at)
+                    if not inside[0] > 0.0:
+                        end = EXITED
                         break
-                    if bounded:
-                        level(w_at, level_p_at, inside_at)
-                        if not inside[0] > 0.0:
-                            end = EXITED
-                            break
-                if saved < len(save) and done == save[saved]:
+                while saved < len(save) and done == save[saved]:
                     for j in range(d):
                         out[q, saved, j] = w[j]
                     saved += 1
                 if averaged and done == due:
                     counted += 1
                     due += settings[AVERAGE_EVERY]
+                    for j in range(d):              # about the first of them, so that a far start costs no digits
+                        origin[j] = w[j] if counted == 1 else origin[j]
+                        v[j] = w[j] - origin[j]
                     for j in range(d):
-                        v[j] = w[j] - x0[q if len(x0) > 1 else 0, j]
-                    for j in range(d):
-                        sums[q, j] += v[j]
+                        total[j] += v[j]
                         for k in range(d):
-                            square_sums[q, j, k] += v[j] * v[k]
+                            covariances[q, j, k] += v[j] * v[k]
                 if done % POLL == 0:
                     control[slot + 1] = done
                     if control[0] != 0:
@@ -191,6 +186,10 @@ def path_kernel() -> Any:
                     out[q, k, j] = math.nan
             for j in range(d):
                 after[q, j] = w[j]
+            for j in range(d if averaged else 0):
+                means[q, j] = origin[j] + total[j] / counted
+                for k in range(d):
+                    covariances[q, j, k] = covariances[q, j, k] / counted - total[j] / counted * (total[k] / counted)
             status[q], reached[q], n_averaged[q] = end, done, counted
             control[slot + 1] = 0
             control[slot] += done
@@ -210,7 +209,7 @@ def lane_kernel() -> Any:
 
     @njit(SIGNATURE, nogil=True, cache=True, **CALLED_FROM_PYTHON)
     def run(x0: Any, first: Any, last: Any, path0: Any, low: Any, high: Any, settings: Any, numbers: Any, rates: Any, batch: Any, data: Any,
-            p: Any, noise_p: Any, level: Any, level_p: Any, save: Any, out: Any, sums: Any, after: Any, square_sums: Any, n_averaged: Any,
+            p: Any, noise_p: Any, level: Any, level_p: Any, save: Any, out: Any, means: Any, after: Any, covariances: Any, n_averaged: Any,
             status: Any, reached: Any, control: Any, slot: Any) -> None:
         version                                         # noqa: B018, only to be part of the cache's key
         if first >= last:
@@ -276,9 +275,10 @@ def lane_kernel() -> Any:
                             for k in range(saved[i], len(save)):
                                 out[q, k, j] = math.nan
                             if averaged:
-                                sums[q, j] = total[j, i]
+                                means[q, j] = origin[j, i] + total[j, i] / counted[i]
                                 for k in range(d):
-                                    square_sums[q, j, k] = square[j * rows + k, i]
+                                    covariances[q, j, k] = (square[j * rows + k, i] / counted[i]
+                                                            - total[j, i] / counted[i] * (total[k, i] / counted[i]))
                         Q[i], event[i] = -1, NEVER
                         running -= 1
                         control[slot] += done[i]
@@ -288,7 +288,6 @@ def lane_kernel() -> Any:
                     q = todo
                     for j in range(d):
                         w[j, i], m[j, i], total[j, i] = x0[q if len(x0) > 1 else 0, j], 0.0, 0.0
-                        origin[j, i] = w[j, i]
                         if kept < 1.0:
                             reference[j, i] = w[j, i]
                         for k in range(d):
@@ -369,6 +368,8 @@ def add_averages(w: Any, origin: Any, total: Any, square: Any, Q: Any, done: Any
         if done[i] == due[i] and Q[i] >= 0 and inside[i] > 0.0:
             counted[i] += 1
             due[i] += every
+            for j in range(d):                  # about the first of them, so that a far start costs no digits
+                origin[j, i] = w[j, i] if counted[i] == 1 else origin[j, i]
             for j in range(d):
                 total[j, i] += w[j, i] - origin[j, i]
                 for k in range(d):

@@ -1,8 +1,11 @@
 """Noise that is added to large batches, so that SGD on them does what it does on small ones (the proposal of arXiv:2006.13719)."""
 from __future__ import annotations
 
-from langevin_sgd.models.arguments import finite, not_negative, whole
+from numpy.typing import ArrayLike
+
+from langevin_sgd.models.arguments import finite, not_negative, numbers, whole
 from langevin_sgd.models.noise_families import Noise
+from langevin_sgd.models.sampled import SampledLoss
 from langevin_sgd.models.strength import covariance_factor
 
 
@@ -22,6 +25,8 @@ class Injection:
     average
         β of a moving average w̄ ← β w̄ + (1 − β) w, about which the noise is taken instead of about its centre: C(centre + w − w̄).  It
         starts at the first weights.
+    center
+        With `average`: the point that w̄ stands for, if the noise has no centre of its own.
 
     Raises
     ------
@@ -50,7 +55,10 @@ class Injection:
     """
 
     def __init__(self, noise: Noise | None = None, *, batch_size: int | None = None, strength: float | None = None,
-                 average: float | None = None) -> None:
+                 average: float | None = None, center: ArrayLike | None = None) -> None:
+        if isinstance(noise, SampledLoss):
+            raise ValueError(f"`noise` is the loss {noise!r}, but must be a noise: its own exact one, loss.noise, or what "
+                             "ls.noise.measure(loss) and ls.noise.from_hessians(loss) return.")
         if noise is not None and not callable(getattr(noise, "covariance", None)):
             raise ValueError(f"`noise` is {noise!r}, but must be a noise of ls.noise, or None for the covariance of the batch itself.")
         if (batch_size is None) == (strength is None):
@@ -63,6 +71,9 @@ class Injection:
             raise ValueError(f"`average` is {self.average:g}, but must be at least 0 and below 1.")
         if self.average is not None and noise is None:
             raise ValueError("`average` is given, but the covariance of the batch itself is taken about no point; leave it out.")
+        if center is not None and average is None:
+            raise ValueError("`center` is given, but without `average` the noise is taken at the weights themselves; leave it out.")
+        self.center = None if center is None else numbers("center", center)
 
     def strength_beside(self, batch_size: int, n_samples: int, *, replacement: bool = True) -> float:
         """Return λ for batches of this size out of so many samples.

@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from langevin_sgd.core.kernels import SLOT
 from langevin_sgd.core.lanes import LANES
 from langevin_sgd.models.arguments import Array, numbers, whole
-from langevin_sgd.models.sde import SDE
+from langevin_sgd.models.covariance import Covariance
 
 NOT_STARTED = 255           # in a status array, while the kernels run
 LOOK = 0.02                 # seconds between looks at budgets
@@ -127,12 +127,12 @@ def initial_states(x0: ArrayLike, dim: int, n_paths: int | None, name: str = "x0
     return np.ascontiguousarray(array), len(array)
 
 
-def check_covariance(sde: SDE, x0: Array, t: float) -> None:
+def check_covariance(covariance: Covariance, values: Mapping[str, float], x0: Array, t: float = 0.0) -> None:
     """Refuse starts (path, d) where C is no covariance."""
-    x0 = x0[:1] if sde.covariance.is_constant else x0       # a matrix for each of many paths may not fit into memory
-    c = sde.covariance.at(x0, t, sde.values)
+    x0 = x0[:1] if covariance.is_constant else x0           # a matrix for each of many paths may not fit into memory
+    c, d = covariance.at(x0, t, values), x0.shape[1]
     finite = np.asarray(np.isfinite(c).all(axis=(1, 2)))
-    least = np.linalg.eigvalsh(np.where(finite[:, None, None], c, np.eye(sde.dim)))[:, 0] if sde.dim > 1 else c[:, 0, 0]
+    least = np.linalg.eigvalsh(np.where(finite[:, None, None], c, np.eye(d)))[:, 0] if d > 1 else c[:, 0, 0]
     wrong = ~finite | ~(least >= -1e-12 * np.abs(c).max(axis=(1, 2)))
     if wrong.any():
         k = int(np.argmax(wrong))

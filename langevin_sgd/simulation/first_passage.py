@@ -218,7 +218,7 @@ def _check_start(made: Assembly, x0: Array) -> None:
         which = f" of path {k}" if len(x0) > 1 else ""
         how = "it lies beyond the reflecting end" if beyond[k] else f"its level at {labels_of(made)[face[k]]!r} is {level[k]:.3g}"
         raise ValueError(f"`x0`{which}, {shown(x0[k])}, is outside `domain`: {how}; start inside.")
-    check_covariance(made.sde, x0, 0.0)
+    check_covariance(made.sde.covariance, made.sde.values, x0)
 
 
 def _check_boundary(made: Assembly, domain: Region) -> None:

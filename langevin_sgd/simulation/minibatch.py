@@ -17,12 +17,13 @@ from langevin_sgd.models.key import Key
 from langevin_sgd.models.region import Face, Region, Wall, boundary
 from langevin_sgd.models.sampled import SampledLoss, sampled
 from langevin_sgd.models.status import Status
+from langevin_sgd.simulation.clock import Clock
 from langevin_sgd.simulation.ensemble import NOT_STARTED, available_cores, initial_states, run_chunks, shown, warn_of_stop
 from langevin_sgd.simulation.injection import prepared
 from langevin_sgd.simulation.sgd_runs import Iteration, SGDRuns
 
-SAVED = 101                     # times that are saved if none are asked for
 LARGEST_BOUNDED = 64            # weights of a path that a region is compiled for
+MOST_STEPS = 2**53              # beyond which times are no longer told apart
 
 Schedule = float | Sequence[float] | Callable[[int], float]
 
@@ -52,7 +53,7 @@ def run_sgd(loss: SampledLoss, w0: ArrayLike, *, learning_rate: Schedule, batch_
     momentum, weight_decay
         μ and γ.
     domain
-        A region: a run ends when it is first outside after an iteration.
+        A region: a run ends when it is first outside after an iteration; one that starts on the boundary, at once.
     inject
         Noise n that is added to the gradient of every batch, an `Injection`; none if None.
     t_eval
@@ -90,24 +91,27 @@ def run_sgd(loss: SampledLoss, w0: ArrayLike, *, learning_rate: Schedule, batch_
     array([[0.00178...]])
     """
     sampled(loss)
-    steps, key = whole("n_steps", n_steps), Key.draw(rng)
+    steps, key, first = whole("n_steps", n_steps), Key.draw(rng), whole("first_path", first_path, 0)
+    if steps > MOST_STEPS or first > MOST_STEPS:
+        raise ValueError(f"`n_steps` is {steps} and `first_path` {first}, but both must be at most 2^53.")
     rates = _rates(learning_rate, steps)
     size = _batch_size(batch_size, loss, one_of("sampling", sampling, kernels_of_sampling()))
     mu, decay = finite("momentum", momentum), not_negative("weight_decay", weight_decay)
     if not 0 <= mu < 1:
         raise ValueError(f"`momentum` is {mu:g}, but must be at least 0 and below 1.")
-    clock = _clock(rates, steps)
+    clock = Clock(rates, steps)
     start, count = initial_states(w0, loss.dim, n_paths, "w0")
-    walls = _walls(domain, loss, start)
-    save = _steps_to_save(clock, rates, t_eval)
-    average = None if average_from is None else _average_from(clock, finite("average_from", average_from))
+    walls = _walls(domain, loss)
+    save = clock.to_save(t_eval)
+    average = None if average_from is None else clock.average_from(finite("average_from", average_from))
     iteration = Iteration(loss, rates, size, sampling, mu, decay, inject)
     run = Run(iteration, steps, walls, save, average, whole("average_every", average_every), key)
+    run.check_inside(start)
     budget = None if max_seconds is None else positive("max_seconds", max_seconds)
-    columns = run(start, count, whole("first_path", first_path, 0), threads=threads, progress=progress, max_seconds=budget)
+    columns = run(start, count, first, threads=threads, progress=progress, max_seconds=budget)
     unfinished = int((columns.status == Status.STOPPED).sum())
     warn_of_stop(columns.stopped, unfinished, count)
-    result = columns.result(run, clock, domain, whole("first_path", first_path, 0))
+    result = columns.with_starts_on_boundary(run).result(run, clock, domain, first)
     result.warn_of_divergence()
     return result
 
@@ -122,8 +126,8 @@ class Columns:
     """What the kernels give: one entry for each path."""
 
     x: Array
-    first_moment: Array
-    second_moment: Array
+    mean: Array
+    covariance: Array
     n_averaged: NDArray[np.int64]
     last: Array
     status: NDArray[np.uint8]
@@ -131,21 +135,24 @@ class Columns:
     start: Array
     stopped: str
 
-    def result(self, run: Run, clock: Array, domain: Region | None, first_path: int) -> SGDRuns:
-        """Return the columns as a result, averages about the start turned into means and covariances of each path."""
-        mean, covariance = self._averages() if run.average is not None else (None, None)
+    def with_starts_on_boundary(self, run: Run) -> Columns:
+        """Let runs that start exactly on the boundary have left at time 0, where they started."""
+        starts = np.broadcast_to(self.start, self.last.shape)
+        there = np.broadcast_to(run.level(self.start) == 0, len(starts))
+        self.status[there], self.steps[there], self.n_averaged[there], self.last[there] = Status.EXITED, 0, 0, starts[there]
+        self.x[np.ix_(there, run.save > 0)] = np.nan
+        for average in (self.mean, self.covariance):
+            average[there[:len(average)]] = np.nan
+        return self
+
+    def result(self, run: Run, clock: Clock, domain: Region | None, first_path: int) -> SGDRuns:
+        """Return the columns as a result."""
+        mean, covariance = (self.mean, self.covariance) if run.average is not None else (None, None)
         labels, label = run.labels(self.last, self.status)
         return SGDRuns(
-            t=clock[run.save], w=self.x, status=self.status, time=clock[self.steps], last=self.last, iteration=run.iteration, domain=domain,
-            labels=labels, label_index=label, key=run.key, first_path=first_path, stopped=self.stopped,
+            t=clock.at(run.save), w=self.x, status=self.status, time=clock.at(self.steps), last=self.last, iteration=run.iteration,
+            domain=domain, labels=labels, label_index=label, key=run.key, first_path=first_path, stopped=self.stopped,
             path_mean=mean, path_covariance=covariance, n_averaged=self.n_averaged)
-
-    def _averages(self) -> tuple[Array, Array]:
-        """The mean (path, d) and the covariance (path, d, d) of each path; NaN where nothing was averaged."""
-        with np.errstate(invalid="ignore", divide="ignore"):
-            away = self.first_moment / self.n_averaged[:, None]
-            covariance = self.second_moment / self.n_averaged[:, None, None] - away[:, :, None] * away[:, None, :]
-        return self.start + away, covariance
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,7 +188,7 @@ class Run:
         """Run the paths first_path ... first_path + n_paths - 1."""
         made, loss = self.iteration, self.iteration.loss
         d, in_lanes = loss.dim, loss.dim <= kernels.LARGEST_IN_LANES
-        rows, added = loss.data if in_lanes else loss.rows, prepared(made.inject, loss, made.batch_size, made.sampling)
+        rows, added = loss.data if in_lanes else loss.rows, prepared(made.inject, loss, made.batch_size, made.sampling, start)
         batch = compile_batch(loss.adding_function, d, loss.data.shape[1], len(loss.p), lanes=in_lanes, stride=rows.shape[1],
                               injected=added.noise)
         names, values = _parameters(self.walls)
@@ -193,14 +200,13 @@ class Run:
         size = n_paths if self.average is not None else 0
         x, last = np.empty((n_paths, len(self.save), d)), np.empty((n_paths, d))
         last[:] = start
-        first_moment, second_moment = np.zeros((size, d)), np.zeros((size, d, d))
+        mean, covariance = np.full((size, d), np.nan), np.zeros((size, d, d))
         status, steps, averaged = np.full(n_paths, NOT_STARTED, np.uint8), np.zeros(n_paths, np.int64), np.zeros(n_paths, np.int64)
         low, high = self.key.words
 
         def chunk(first: int, last_path: int, control: NDArray[np.int64], slot: int) -> None:
             kernel(start, first, last_path, first_path, low, high, settings, real, made.rates, batch, rows, loss.p, added.numbers, level,
-                   values,
-                   self.save, x, first_moment, last, second_moment, averaged, status, steps, control, slot)
+                   values, self.save, x, mean, last, covariance, averaged, status, steps, control, slot)
 
         if not in_lanes and chunks is None:
             workers = available_cores() if threads is None else whole("threads", threads)
@@ -209,8 +215,8 @@ class Run:
         control = run_chunks(chunk, n_paths, threads=threads, chunks=chunks, max_seconds=max_seconds, done=lambda c: c.steps / total,
                              progress=progress, title="runs of SGD")
         never = status == NOT_STARTED
-        status[never], x[never] = Status.STOPPED, np.nan
-        return Columns(x, first_moment, second_moment, averaged, last, status, steps, start, control.reason)
+        status[never], x[never], covariance[never[:size]] = Status.STOPPED, np.nan, np.nan
+        return Columns(x, mean, covariance, averaged, last, status, steps, start, control.reason)
 
     def _settings(self) -> NDArray[np.int64]:
         settings = np.zeros(kernels.N_SETTINGS, np.int64)
@@ -221,6 +227,19 @@ class Run:
         settings[kernels.AVERAGED] = self.average is not None
         settings[kernels.AVERAGE_FROM], settings[kernels.AVERAGE_EVERY] = self.average or 0, self.average_every
         return settings
+
+    def level(self, w: Array) -> Array:
+        """Return the level of the region at weights (path, d): positive inside, 0 on the boundary."""
+        names, values = _parameters(self.walls)
+        walls = [np.max([face.level.vector(names)(w, 0.0, tuple(values)) for face in wall], axis=0) for wall in self.walls]
+        return np.min(walls, axis=0) if walls else np.full(len(w), np.inf)
+
+    def check_inside(self, start: Array) -> None:
+        """Refuse starts (path, d) beyond the boundary."""
+        beyond = ~(self.level(start) >= 0)
+        if beyond.any():
+            k = int(np.argmax(beyond))
+            raise ValueError(f"`w0`{f' of path {k}' if len(start) > 1 else ''}, {shown(start[k])}, is not inside `domain`: start inside.")
 
     def labels(self, last: Array, status: NDArray[np.uint8]) -> tuple[tuple[str, ...], NDArray[np.int64]]:
         """Return the labels of all faces, and of each path the index of the one that it crossed, −1 for none: the lowest wall's highest."""
@@ -256,8 +275,8 @@ def _faces(walls: tuple[Wall, ...]) -> list[Face]:
     return [face for wall in walls for face in wall]
 
 
-def _walls(domain: Region | None, loss: SampledLoss, start: Array) -> tuple[Wall, ...]:
-    """The walls of a region, with all starts inside."""
+def _walls(domain: Region | None, loss: SampledLoss) -> tuple[Wall, ...]:
+    """The walls of a region."""
     if domain is None:
         return ()
     if not isinstance(domain, Region):
@@ -270,11 +289,6 @@ def _walls(domain: Region | None, loss: SampledLoss, start: Array) -> tuple[Wall
     walls = boundary(domain, loss.variables)
     if not walls:
         raise ValueError(f"`domain` is {domain!r}, which has no boundary that a run could leave through; leave it out.")
-    names, values = _parameters(walls)
-    level = np.min([np.max([face.level.vector(names)(start, 0.0, tuple(values)) for face in wall], axis=0) for wall in walls], axis=0)
-    if not (level > 0).all():
-        k = int(np.argmin(level > 0))
-        raise ValueError(f"`w0`{f' of path {k}' if len(start) > 1 else ''}, {shown(start[k])}, is not inside `domain`: start inside.")
     return walls
 
 
@@ -292,40 +306,9 @@ def _rates(learning_rate: Any, n_steps: int) -> Array:
     return np.ascontiguousarray(rates)
 
 
-def _clock(rates: Array, n_steps: int) -> Array:
-    """The time t after 0, 1, ... n_steps iterations."""
-    if len(rates) == 1:
-        return rates[0] * np.arange(n_steps + 1)
-    return np.concatenate([[0.0], np.cumsum(rates)])
-
-
 def _batch_size(batch_size: Any, loss: SampledLoss, sampling: str) -> int:
     size = whole("batch_size", batch_size)
     if sampling != "iid" and size > loss.n_samples:
         raise ValueError(f"`batch_size` is {size}, but there are {loss.n_samples} samples, and {sampling!r} draws no sample twice; take "
                          "sampling='iid' or smaller batches.")
     return size
-
-
-def _steps_to_save(clock: Array, rates: Array, t_eval: ArrayLike | None) -> NDArray[np.int64]:
-    """The steps after which weights are saved."""
-    last = len(clock) - 1
-    if t_eval is None:
-        return np.unique(np.round(np.linspace(0, last, min(SAVED, last + 1))).astype(np.int64))
-    times = np.atleast_1d(numbers("t_eval", t_eval))
-    if times.ndim != 1 or not len(times) or (np.diff(times) <= 0).any():
-        raise ValueError("`t_eval` must be a list of increasing times.")
-    above = np.clip(np.searchsorted(clock, times), 1, last)
-    nearest = np.where(times - clock[above - 1] < clock[above] - times, above - 1, above)
-    off = np.abs(clock[nearest] - times) > 1e-9 * rates.max() + 1e-14 * clock[-1]
-    if off.any():
-        k = int(np.argmax(off))
-        raise ValueError(f"`t_eval` holds the time {float(times[k])!r}, but after no iteration is t = Σ η there; the nearest is "
-                         f"{float(clock[nearest[k]])!r}, after {nearest[k]} iterations.")
-    return nearest.astype(np.int64)
-
-
-def _average_from(clock: Array, time: float) -> int:
-    if not 0 <= time < clock[-1]:
-        raise ValueError(f"`average_from` is {time:g}, but must be a time from 0 to below {clock[-1]:g}, the end of the run.")
-    return int(np.searchsorted(clock, time))

@@ -117,7 +117,7 @@ def splitting(sde: SDE, x0: ArrayLike, source: Region, target: Region, score: An
 def _walk(race: Race, x0: Array, around: Region | None) -> Walk | None:
     """How walkers find the entrance states; None where paths are launched directly."""
     made = race.assembly()
-    check_covariance(race.sde, x0, 0.0)
+    check_covariance(race.sde.covariance, race.sde.values, x0)
     if (lowest_face(made, x0)[1] > 0).all():
         if around is not None:
             raise ValueError(f"`around` is given, but `x0`, {shown(x0[0])}, lies outside `source`: paths are launched there; leave "

@@ -152,7 +152,7 @@ def simulate(sde: SDE, x0: ArrayLike | QuasiStationary, t_span: Sequence[float] 
         x0 = x0.drawn(sde, h, whole("n_paths", 1000 if n_paths is None else n_paths), first, key, scheme=scheme, threads=threads)
         n_paths = None
     states, count = initial_states(x0, sde.dim, n_paths)
-    check_covariance(sde, states, start)
+    check_covariance(sde.covariance, sde.values, states, start)
     times = start + save * h
     if executor is not None:
         run = functools.partial(_run, sde, scheme, start, h, save, key, threads=threads or 1, progress=False)

@@ -115,6 +115,17 @@ def test_about_a_moving_average_the_noise_is_that_at_the_distance_from_it(d: int
     assert runs.w[7] == pytest.approx(replayed(runs, 7, start, d, added, kept=0.9), rel=1e-8, abs=1e-9)
 
 
+def test_the_point_that_an_average_stands_for_may_be_given() -> None:
+    """The same C as a quadratic, which has a centre, and as an expression, which has none; about 0 it is another one."""
+    def end(noise: ls.noise.Noise, center: float | None) -> np.ndarray:
+        return run(1, ls.Injection(noise, strength=STRENGTH, average=0.9, center=center))[0].w[:, -1, 0]
+
+    expression = ls.noise.Expression("1 + (x - c)**2", c=0.5)
+    with_center = end(ls.noise.Quadratic(1.0, quadratic=1.0, center=0.5), None)
+    assert end(expression, 0.5) == pytest.approx(with_center, rel=1e-12)
+    assert np.abs(end(expression, 0.0) - with_center).max() > 1e-3
+
+
 @pytest.mark.parametrize("d", [1, 2, 6, 20])
 def test_the_covariance_of_the_batch_itself(d: int) -> None:
     """Σ s (z_b − z̄) g_b has the covariance λ of the batch, divided by B − 1."""
@@ -176,6 +187,14 @@ def test_the_strength_is_what_is_missing_to_the_small_batch() -> None:
     (lambda: run(6, ls.Injection(ls.noise.Expression([[f"{i == j:d} + x1**2" for i in range(6)] for j in range(6)]), strength=1.0)),
      "up to 4 weights"),
     (lambda: run(20, ls.Injection(ls.noise.Anisotropic(np.eye(3)), strength=1.0)), "3 components, but the loss has 20"),
+    (lambda: run(2, ls.Injection(quadratic(6)[0], strength=1.0)), "a centre of shape \\(6,\\), but the loss has 2"),
+    (lambda: run(1, ls.Injection(ls.noise.Expression("1 + y**2"), strength=1.0)), "parameter `y` without a value"),
+    (lambda: run(1, ls.Injection(ls.noise.Expression("1 + t"), strength=1.0)), "depends on t"),
+    (lambda: run(1, ls.Injection(ls.noise.Expression("-x"), strength=1.0)), "no covariance at the start"),
+    (lambda: run(1, ls.Injection(ls.noise.Expression("1 + x**2"), strength=1.0, average=0.9)), "give `center`"),
+    (lambda: run(2, ls.Injection(ls.noise.Constant(1.0), strength=1.0, average=0.9, center=[0.0] * 3)), "`center` of `inject`"),
+    (lambda: ls.Injection(ls.noise.Constant(1.0), strength=1.0, center=0.0), "without `average`"),
+    (lambda: ls.Injection(LOSSES[1], batch_size=2), "is the loss"),
 ])
 def test_what_does_not_fit_is_refused_in_a_sentence(make, words: str) -> None:
     with pytest.raises(ValueError, match=words):

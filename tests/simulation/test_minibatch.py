@@ -107,6 +107,61 @@ def test_averages_are_those_of_the_saved_weights(loss: ls.SampledLoss) -> None:
     assert np.atleast_1d(done.mean) == pytest.approx(flat.mean(axis=0))
 
 
+@pytest.mark.parametrize("loss", [ONE, MANY], ids=["in lanes", "many weights"])
+def test_a_far_start_costs_no_digits(loss: ls.SampledLoss) -> None:
+    """Weights of 1e5 that spread by 1e-3 about the minimum: their variance is that of the saved ones to 1e-6."""
+    x, away = loss.data[:, :-1], np.full(loss.dim, 1e5)
+    far = ls.losses.linear_regression(x, x @ away + 1e-3 * np.sin(np.arange(len(x))))
+    done = ls.run_sgd(far, np.zeros(loss.dim) if loss.dim > 1 else 0.0, learning_rate=0.2, batch_size=10, n_steps=1000, average_from=180.0,
+                      t_eval=180.0 + 0.2 * np.arange(1, 101), n_paths=4, rng=1)
+    expected = [np.cov(w.T, bias=True).reshape(loss.dim, loss.dim) for w in done.w - away]
+    assert done.path_covariance == pytest.approx(np.array(expected), rel=1e-6, abs=1e-12)
+    assert done.path_mean == pytest.approx(done.w.mean(axis=1), rel=1e-15, abs=1e-9)
+
+
+@pytest.mark.parametrize("loss", [ONE, MANY], ids=["in lanes", "many weights"])
+def test_a_time_may_be_asked_for_twice(loss: ls.SampledLoss) -> None:
+    times = np.unique(np.concatenate([np.arange(11) * 0.1, np.cumsum([0.1] * 10)]))
+    assert len(times) > 11                                  # which differ by rounding
+    start = np.zeros(loss.dim) if loss.dim > 1 else 0.0
+    done = ls.run_sgd(loss, start, learning_rate=0.1, batch_size=5, n_steps=10, n_paths=3, rng=1, t_eval=times)
+    once = ls.run_sgd(loss, start, learning_rate=0.1, batch_size=5, n_steps=10, n_paths=3, rng=1)
+    assert np.array_equal(done.w, once.w[:, np.round(times / 0.1).astype(int)])
+
+
+@pytest.mark.parametrize(("time", "count"), [(0.0, 100), (0.05, 100), (0.1, 99), (9.8, 2), (9.95, 1)])
+@pytest.mark.parametrize("rates", [0.1, [0.1] * 100], ids=["one rate", "a rate for each step"])
+def test_averages_are_over_what_is_after_the_time(time: float, count: int, rates) -> None:
+    done = ls.run_sgd(ONE, 0.0, learning_rate=rates, batch_size=5, n_steps=100, n_paths=1, rng=1, average_from=time)
+    assert done.n_averaged == [count]
+
+
+@pytest.mark.parametrize("loss", [ONE, MANY], ids=["in lanes", "many weights"])
+def test_a_start_on_the_boundary_has_left(loss: ls.SampledLoss) -> None:
+    starts = np.zeros((3, loss.dim))
+    starts[1, 0] = 1.0
+    region = ls.Where("1 - " + loss.variables[0], variables=loss.variables)
+    done = ls.run_sgd(loss, starts, learning_rate=0.1, batch_size=5, n_steps=10, rng=1, domain=region, average_from=0.0)
+    free = ls.run_sgd(loss, starts, learning_rate=0.1, batch_size=5, n_steps=10, rng=1)
+    assert (done.status[1], done.time[1], done.n_averaged[1]) == (ls.Status.EXITED, 0.0, 0)
+    assert np.array_equal(done.w[1, 0], starts[1]) and np.array_equal(done.last[1], starts[1])
+    assert np.isnan(done.w[1, 1:]).all() and np.isnan(done.path_mean[1]).all()
+    assert np.array_equal(done.w[[0, 2]], free.w[[0, 2]])
+
+
+def test_when_a_run_blows_up_does_not_depend_on_the_times_that_are_saved() -> None:
+    with pytest.warns(RuntimeWarning, match="diverged"):
+        ends = [ls.run_sgd(MANY, np.ones(6), learning_rate=50.0, batch_size=5, n_steps=1000, n_paths=3, rng=1, t_eval=times).time
+                for times in (None, [50_000.0], 50.0 * np.arange(1001))]
+    assert np.array_equal(ends[0], ends[1]) and np.array_equal(ends[0], ends[2])
+
+
+def test_memory_does_not_grow_with_the_number_of_steps() -> None:
+    with pytest.warns(RuntimeWarning, match="stopped by max_seconds"):
+        done = ls.run_sgd(ONE, 0.0, learning_rate=0.1, batch_size=5, n_steps=10**13, n_paths=2, max_seconds=0.05, rng=1)
+    assert done.t[-1] == pytest.approx(1e12)
+
+
 @pytest.mark.parametrize("loss", [ONE, FEW, MANY], ids=["one weight", "in lanes", "many weights"])
 def test_exits_are_the_first_weights_outside(loss: ls.SampledLoss) -> None:
     start = np.full(loss.dim, 1.0)
@@ -198,6 +253,7 @@ def test_results_say_what_was_run() -> None:
     ({"batch_size": 0}, "`batch_size`"), ({"batch_size": 24, "sampling": "without"}, "23 samples"),
     ({"sampling": "all"}, "`sampling`"),
     ({"momentum": 1.0}, "`momentum`"), ({"weight_decay": -1.0}, "`weight_decay`"), ({"n_steps": 0}, "`n_steps`"),
+    ({"n_steps": 1e20}, "at most 2"), ({"first_path": 2**63}, "at most 2"),
     ({"t_eval": [0.15]}, "the nearest is 0.[12]"), ({"t_eval": [2.0]}, "`t_eval` holds"), ({"average_from": 5.0}, "`average_from`"),
     ({"domain": ls.Ball([5.0, 5.0], 1.0)}, "not inside `domain`"), ({"domain": 3}, "`domain` is 3"),
     ({"domain": ls.Where("a - x", variables=["x", "y"])}, "without a value"),
