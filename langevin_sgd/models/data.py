@@ -131,6 +131,9 @@ def _csv(path: Path) -> dict[str, Any]:
     if len(rows) < 2:
         raise ValueError(f"{path.name} has {len(rows)} rows, but must have names in the first and a sample in each of the others.")
     names = [name.strip() for name in rows[0]]
+    if all(_is_number(name) for name in names if name):         # a gap is no name either
+        raise ValueError(f"the first row of {path.name} holds numbers, {', '.join(names[:4])}, but must hold the names of the columns, or the "
+                         "first sample would be lost: put a row of names above it.")
     if len(set(names)) < len(names):
         raise ValueError(f"the first row of {path.name} names a column twice: {', '.join(names)}.")
     columns: list[list[float]] = [[] for _ in names]
@@ -144,6 +147,14 @@ def _csv(path: Path) -> dict[str, Any]:
                 raise ValueError(f"row {number} of {path.name} holds {entry!r} in the column {name!r}, but a number is expected; the first "
                                  "row must hold the names.") from None
     return {name: np.array(column) for name, column in zip(names, columns, strict=True)}
+
+
+def _is_number(entry: str) -> bool:
+    try:
+        float(entry)
+    except ValueError:
+        return False
+    return True
 
 
 def _known(argument: str, name: str, names: Sequence[str]) -> str:

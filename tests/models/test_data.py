@@ -30,6 +30,7 @@ def test_every_source_gives_the_same_data(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("text", "says"), [
     ("a,y\n1,2\n3\n", "row 3 of bad.csv has 1 entries"), ("a,y\n1,two\n", "row 2 of bad.csv holds 'two'"),
+    ("1,2.5\n2,4.5\n", "first row of bad.csv holds numbers, 1, 2.5, but must hold the names"), (",2.5\n2,4.5\n", "holds numbers"),
     ("a,y\n", "has 1 rows"), ("a,a\n1,2\n", "names a column twice"), ("a,y\n1,nan\n", "y of the source` holds nan"),
 ])
 def test_a_bad_table_is_refused_by_row(tmp_path: Path, text: str, says: str) -> None:
