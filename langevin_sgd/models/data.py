@@ -1,7 +1,7 @@
 """Data for sampled losses: checked arrays, tables from files, and generated samples."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,10 +55,7 @@ def load(source: Any, inputs: Sequence[str] | str | None = None, target: str | N
     columns = _columns(source)
     names = list(columns)
     goal = names[-1] if target is None else _known("target", target, names)
-    chosen = [n for n in names if n != goal] if inputs is None else [_known("inputs", n, names) for n in
-                                                                    ([inputs] if isinstance(inputs, str) else inputs)]
-    if not chosen:
-        raise ValueError(f"there are no inputs beside the target {goal!r}: the source has {', '.join(names)}.")
+    chosen = _chosen(inputs, goal, names)
     parts = [numbers(f"{name} of the source", columns[name]) for name in chosen]
     x = np.concatenate([p.reshape(len(p), -1) for p in parts], axis=1)
     return inputs_and_targets(x, numbers(f"{goal} of the source", columns[goal]))
@@ -99,6 +96,21 @@ def generate(n_samples: int, weights: ArrayLike, spectrum: ArrayLike = 1.0, labe
     response = x @ planted if labels != "square" else (x @ planted)**2
     y = response + noise * generator.normal(size=n)
     return x, np.where(y >= 0, 1.0, -1.0) if labels == "sign" else y
+
+
+def _chosen(inputs: Sequence[str] | str | None, goal: str, names: list[str]) -> list[str]:
+    """The names of the inputs, each once, and the target not among them."""
+    if not isinstance(inputs, (Iterable, type(None))):
+        raise ValueError(f"`inputs` is {inputs!r}, but must be a name or a list of names out of {', '.join(names)}.")
+    chosen = [n for n in names if n != goal] if inputs is None else [inputs] if isinstance(inputs, str) else list(inputs)
+    for k, name in enumerate(chosen):
+        if _known("inputs", name, names) == goal:
+            raise ValueError(f"`inputs` names {name!r}, which is the target: leave it out, or name another `target`.")
+        if name in chosen[:k]:
+            raise ValueError(f"`inputs` names {name!r} twice, but must name every input once: leave one out.")
+    if not chosen:
+        raise ValueError(f"there are no inputs beside the target {goal!r}: the source has {', '.join(names)}.")
+    return chosen
 
 
 def _columns(source: Any) -> dict[str, Any]:

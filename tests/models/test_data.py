@@ -44,10 +44,21 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
     (path, _), *_ = _files(tmp_path)
     for call, says in [(lambda: ls.losses.load(path, target="z"), "`target` names 'z'"),
                        (lambda: ls.losses.load(path, inputs=["c"]), "`inputs` names 'c'"),
+                       (lambda: ls.losses.load(path, inputs=3), "`inputs` is 3, but must be a name or a list of names out of a, b, y"),
                        (lambda: ls.losses.load(tmp_path / "none.csv"), "no such file"), (lambda: ls.losses.load(3), "`source` is 3"),
                        (lambda: ls.losses.load(__file__), "must end in")]:
         with pytest.raises(ValueError, match=says):
             call()
+
+
+@pytest.mark.parametrize(("inputs", "target", "says"), [
+    (["a", "b"], "b", "`inputs` names 'b', which is the target"), ("y", None, "`inputs` names 'y', which is the target: leave it out, or"),
+    (["a", "b", "a"], "y", "`inputs` names 'a' twice, but must name every input once"), ([], "y", "no inputs beside the target 'y'"),
+])
+def test_an_input_is_named_once_and_is_not_the_target(tmp_path: Path, inputs: list[str], target: str | None, says: str) -> None:
+    (path, _), *_ = _files(tmp_path)
+    with pytest.raises(ValueError, match=says):
+        ls.losses.load(path, inputs=inputs, target=target)
 
 
 def test_generated_data_have_the_law_that_is_asked_for() -> None:
