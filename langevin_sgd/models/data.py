@@ -54,11 +54,12 @@ def load(source: Any, inputs: Sequence[str] | str | None = None, target: str | N
     """
     columns = _columns(source)
     names = list(columns)
+    if not names:
+        raise ValueError("`source` holds nothing, but must have inputs and a target.")
     goal = names[-1] if target is None else _known("target", target, names)
     chosen = _chosen(inputs, goal, names)
-    parts = [numbers(f"{name} of the source", columns[name]) for name in chosen]
-    x = np.concatenate([p.reshape(len(p), -1) for p in parts], axis=1)
-    return inputs_and_targets(x, numbers(f"{goal} of the source", columns[goal]))
+    *parts, y = _samples([*chosen, goal], columns)
+    return inputs_and_targets(np.concatenate([p.reshape(len(p), -1) for p in parts], axis=1), y)
 
 
 def generate(n_samples: int, weights: ArrayLike, spectrum: ArrayLike = 1.0, label_noise: float = 0.0, labels: str = "linear",
@@ -113,6 +114,16 @@ def _chosen(inputs: Sequence[str] | str | None, goal: str, names: list[str]) -> 
     return chosen
 
 
+def _samples(chosen: list[str], columns: dict[str, Any]) -> list[Array]:
+    """The chosen arrays as numbers, one entry or row for every sample."""
+    arrays = [numbers(f"{name} of the source", columns[name]) for name in chosen]
+    held = [len(a) if a.ndim and a.size else "nothing" if a.ndim else "a single number" for a in arrays]
+    if not isinstance(held[0], int) or len(set(held)) > 1:
+        raise ValueError(f"the source holds {', '.join(f'{n} in {name}' for name, n in zip(chosen, held, strict=True))}, but must hold one "
+                         "number or row for every sample: name arrays that belong together with `inputs` and `target`.")
+    return arrays
+
+
 def _columns(source: Any) -> dict[str, Any]:
     """The named columns of a source."""
     if hasattr(source, "data_vars"):
@@ -125,21 +136,43 @@ def _columns(source: Any) -> dict[str, Any]:
     match path.suffix:
         case ".csv":
             return _csv(path)
-        case ".npz":
-            with np.load(path, allow_pickle=False) as arrays:
-                return {name: arrays[name] for name in arrays.files}
-        case ".npy":
-            table = numbers("source", np.load(path, allow_pickle=False))
-            if table.ndim != 2:
-                raise ValueError(f"`source` {path.name} holds an array of shape {table.shape}, but a table (N, columns) is expected.")
-            return {f"column {k}": table[:, k] for k in range(table.shape[1])}
+        case ".npz" | ".npy":
+            return _numpy(path)
     raise ValueError(f"`source` is {path.name!r}, but must end in .csv, .npz or .npy.")
 
 
+def _numpy(path: Path) -> dict[str, Any]:
+    content = _read(path)
+    if isinstance(content, dict):
+        return content
+    table = numbers("source", content)
+    if table.ndim != 2:
+        raise ValueError(f"`source` {path.name} holds an array of shape {table.shape}, but a table (N, columns) is expected.")
+    return {f"column {k}": table[:, k] for k in range(table.shape[1])}
+
+
+def _read(path: Path) -> Any:
+    """The one array of a .npy file, or the arrays of an .npz file by name."""
+    place = path.name
+    try:
+        with path.open("rb") as file:                               # NumPy leaves a damaged one open
+            content = np.load(file, allow_pickle=False)
+            if isinstance(content, np.ndarray):
+                return content
+            arrays = {}
+            for name in content.files:
+                place = f"{name} in {path.name}"
+                arrays[name] = content[name]
+            return arrays
+    except (MemoryError, PermissionError):
+        raise
+    except Exception:           # a damaged file fails in many ways, and NumPy speaks of pickles
+        raise ValueError(f"{place} cannot be read as an array of numbers: it is damaged, of another kind, or holds Python objects; write it "
+                         "with numpy.savez or numpy.save, from arrays of floats.") from None
+
+
 def _csv(path: Path) -> dict[str, Any]:
-    import csv
-    with path.open(newline="") as file:
-        rows = [row for row in csv.reader(file) if row]
+    rows = _rows(path)
     if len(rows) < 2:
         raise ValueError(f"{path.name} has {len(rows)} rows, but must have names in the first and a sample in each of the others.")
     names = [name.strip() for name in rows[0]]
@@ -159,6 +192,15 @@ def _csv(path: Path) -> dict[str, Any]:
                 raise ValueError(f"row {number} of {path.name} holds {entry!r} in the column {name!r}, but a number is expected; the first "
                                  "row must hold the names.") from None
     return {name: np.array(column) for name, column in zip(names, columns, strict=True)}
+
+
+def _rows(path: Path) -> list[list[str]]:
+    import csv
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:           # spreadsheets put a byte-order mark before the first name
+            return [row for row in csv.reader(file) if row]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{path.name} cannot be read as a table: {error}; save it as text in UTF-8, with commas.") from None
 
 
 def _is_number(entry: str) -> bool:

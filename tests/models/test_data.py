@@ -61,6 +61,43 @@ def test_an_input_is_named_once_and_is_not_the_target(tmp_path: Path, inputs: li
         ls.losses.load(path, inputs=inputs, target=target)
 
 
+@pytest.mark.parametrize(("arrays", "says"), [
+    ({"x": Y, "k": 1.0, "y": Y}, "holds 3 in x, a single number in k, 3 in y, but must hold one number or row for every sample: name arr"),
+    ({"x": Y, "y": 1.0}, "holds 3 in x, a single number in y"), ({"x": Y, "z": [1.0, 2.0], "y": Y}, "holds 3 in x, 2 in z, 3 in y"),
+    ({"x": [], "y": []}, "holds nothing in x, nothing in y"), ({}, "`source` holds nothing, but must have inputs and a target"),
+    ({"x": Y, "y": np.array([None])}, "y in a.npz cannot be read as an array of numbers: .* holds Python objects; write it with"),
+])
+def test_arrays_that_are_no_samples_are_named(tmp_path: Path, arrays: dict, says: str) -> None:
+    np.savez(tmp_path / "a.npz", **arrays)
+    with pytest.raises(ValueError, match=says):
+        ls.losses.load(tmp_path / "a.npz")
+
+
+def test_a_setting_beside_the_samples_does_no_harm_if_the_inputs_are_named() -> None:
+    table = xarray.Dataset({"x": ("sample", Y), "step": 0.1, "y": ("sample", Y)})
+    assert ls.losses.load(table, inputs="x")[0][:, 0].tolist() == Y.tolist()
+    with pytest.raises(ValueError, match="a single number in step"):
+        ls.losses.load(table)
+
+
+@pytest.mark.parametrize("name", ["a.npz", "a.npy"])
+@pytest.mark.parametrize("content", [b"", b"garbage", b"PK\x03\x04 garbage", b"\x93NUMPY\x01\x00"])
+def test_a_damaged_file_is_named_without_a_word_of_pickles(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match=f"{name} cannot be read as an array of numbers: it is damaged"):
+        ls.losses.load(tmp_path / name)
+
+
+def test_a_table_of_a_spreadsheet_has_its_names(tmp_path: Path) -> None:
+    """A byte-order mark is no part of the first name; what is not in UTF-8 is refused."""
+    path = tmp_path / "a.csv"
+    path.write_text("a,y\n1,2\n3,4\n", encoding="utf-8-sig")
+    assert ls.losses.load(path, inputs="a")[0].tolist() == [[1.0], [3.0]]
+    path.write_text("a,y\n1,2\n3,4\n", encoding="utf-16")
+    with pytest.raises(ValueError, match=r"a.csv cannot be read as a table: .*; save it as text in UTF-8"):
+        ls.losses.load(path)
+
+
 def test_generated_data_have_the_law_that_is_asked_for() -> None:
     """100 000 samples, five standard errors: variances (relative error √(2/N)), label noise, and the least squares fit."""
     n, planted = 100_000, np.array([1.0, -2.0])
