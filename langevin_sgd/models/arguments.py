@@ -139,8 +139,8 @@ def _refuse_masked(name: str, values: Any) -> None:
     parts = values if isinstance(values, (list, tuple)) else [values]
     masks = [np.ma.getmaskarray(part) for part in parts if isinstance(part, np.ma.MaskedArray)]
     if masked := sum(int(mask.sum()) for mask in masks):
-        raise ValueError(f"`{name}` holds {masked} masked entr{'y' if masked == 1 else 'ies'}, but every entry must be a number: leave these "
-                         "samples out, or put numbers in with `.filled(...)`.")
+        raise ValueError(f"`{name}` holds {masked} masked entr{'y' if masked == 1 else 'ies'}, but every entry must be a number: leave "
+                         "these samples out, or put numbers in with `.filled(...)`.")
 
 
 def _number(name: str, value: Any) -> float:

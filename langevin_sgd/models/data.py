@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from langevin_sgd.models.arguments import Array, not_negative, numbers, one_of, whole
+from langevin_sgd.models.key import generator
 
 LABELS = ("linear", "sign", "square")
 
@@ -78,6 +79,8 @@ def generate(n_samples: int, weights: ArrayLike, spectrum: ArrayLike = 1.0, labe
         The variance of normal noise that is added to x·w.
     labels
         "linear": x·w + noise; "sign": the sign of that; "square": (x·w)² + noise.
+    rng
+        None, an int, a `numpy.random.Generator`, or the `key` of an earlier result: the same one, the same data.
 
     Examples
     --------
@@ -92,10 +95,10 @@ def generate(n_samples: int, weights: ArrayLike, spectrum: ArrayLike = 1.0, labe
     if planted.ndim != 1 or variances.shape not in ((), planted.shape) or (variances < 0).any():
         raise ValueError(f"`weights` has shape {planted.shape} and `spectrum` {variances.shape}, but they must be (d,), and the variances "
                          "one number or (d,), not negative.")
-    generator = np.random.default_rng(rng)
-    x = generator.normal(size=(n, len(planted))) * np.sqrt(variances)
+    rng = generator(rng)
+    x = rng.normal(size=(n, len(planted))) * np.sqrt(variances)
     response = x @ planted if labels != "square" else (x @ planted)**2
-    y = response + noise * generator.normal(size=n)
+    y = response + noise * rng.normal(size=n)
     return x, np.where(y >= 0, 1.0, -1.0) if labels == "sign" else y
 
 
@@ -167,8 +170,8 @@ def _read(path: Path) -> Any:
     except (MemoryError, PermissionError):
         raise
     except Exception:           # a damaged file fails in many ways, and NumPy speaks of pickles
-        raise ValueError(f"{place} cannot be read as an array of numbers: it is damaged, of another kind, or holds Python objects; write it "
-                         "with numpy.savez or numpy.save, from arrays of floats.") from None
+        raise ValueError(f"{place} cannot be read as an array of numbers: it is damaged, of another kind, or holds Python objects; write "
+                         "it with numpy.savez or numpy.save, from arrays of floats.") from None
 
 
 def _csv(path: Path) -> dict[str, Any]:
@@ -177,8 +180,8 @@ def _csv(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path.name} has {len(rows)} rows, but must have names in the first and a sample in each of the others.")
     names = [name.strip() for name in rows[0]]
     if all(_is_number(name) for name in names if name):         # a gap is no name either
-        raise ValueError(f"the first row of {path.name} holds numbers, {', '.join(names[:4])}, but must hold the names of the columns, or the "
-                         "first sample would be lost: put a row of names above it.")
+        raise ValueError(f"the first row of {path.name} holds numbers, {', '.join(names[:4])}, but must hold the names of the columns, or "
+                         "the first sample would be lost: put a row of names above it.")
     if len(set(names)) < len(names):
         raise ValueError(f"the first row of {path.name} names a column twice: {', '.join(names)}.")
     columns: list[list[float]] = [[] for _ in names]

@@ -109,3 +109,17 @@ def test_generated_data_have_the_law_that_is_asked_for() -> None:
     assert set(signs) == {-1.0, 1.0}
     inputs, squares = ls.losses.generate(100, planted, labels="square", rng=1)
     assert squares == pytest.approx((inputs @ planted)**2)
+
+
+@pytest.mark.parametrize("draw", [lambda rng: ls.losses.generate(3, [1.0, 2.0], rng=rng)[0],
+                                  lambda rng: ls.losses.smoothed_toy(3, spread=1.0, rng=rng).data], ids=["generate", "smoothed_toy"])
+def test_data_are_drawn_from_any_rng_and_seeds_keep_their_numbers(draw) -> None:
+    """An int and a Generator give the numbers that NumPy gives: reference figures depend on them."""
+    expected = np.random.default_rng(3).normal(size=(3, 2))
+    assert np.array_equal(draw(3), expected)
+    assert np.array_equal(draw(np.random.default_rng(3)), expected)
+    assert np.array_equal(draw(ls.Key(5)), draw(ls.Key(5)))
+    assert not np.array_equal(draw(ls.Key(5)), draw(ls.Key(6)))
+    for wrong in (-1, "seven", 0.5):
+        with pytest.raises(ValueError, match=r"`rng` is .*, but must be None, an int, a SeedSequence, a Generator, or the `key` of an ear"):
+            draw(wrong)
