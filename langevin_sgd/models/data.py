@@ -92,9 +92,9 @@ def generate(n_samples: int, weights: ArrayLike, spectrum: ArrayLike = 1.0, labe
     planted, variances = np.atleast_1d(numbers("weights", weights)), numbers("spectrum", spectrum)
     n, noise = whole("n_samples", n_samples), np.sqrt(not_negative("label_noise", label_noise))
     one_of("labels", labels, LABELS)
-    if planted.ndim != 1 or variances.shape not in ((), planted.shape) or (variances < 0).any():
-        raise ValueError(f"`weights` has shape {planted.shape} and `spectrum` {variances.shape}, but they must be (d,), and the variances "
-                         "one number or (d,), not negative.")
+    if planted.ndim != 1 or not planted.size or variances.shape not in ((), planted.shape) or (variances < 0).any():
+        raise ValueError(f"`weights` has shape {planted.shape} and `spectrum` {variances.shape}, but they must be (d,) with d ≥ 1, and "
+                         "the variances one number or (d,), not negative.")
     rng = generator(rng)
     x = rng.normal(size=(n, len(planted))) * np.sqrt(variances)
     response = x @ planted if labels != "square" else (x @ planted)**2

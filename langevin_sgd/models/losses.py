@@ -142,8 +142,9 @@ def matrix_sensing(matrices: ArrayLike, targets: ArrayLike, rank: int, *, half: 
     0.0
     """
     a, y = numbers("matrices", matrices), numbers("targets", targets)
-    if a.ndim != 3 or a.shape[1] != a.shape[2] or y.shape != (len(a),) or not len(a):
-        raise ValueError(f"`matrices` has shape {a.shape} and `targets` {y.shape}, but they must be (N, n, n) and (N,).")
+    if a.ndim != 3 or a.shape[1] != a.shape[2] or y.shape != (len(a),) or not a.size:
+        raise ValueError(f"`matrices` has shape {a.shape} and `targets` {y.shape}, but they must be (N, n, n) and (N,), not "
+                         "empty.")
     n, r = a.shape[1], whole("rank", rank)
     factor, said = _convention(half, total, len(y))
     symmetric = ((a + np.swapaxes(a, 1, 2)) / 2).reshape(len(a), n * n)
