@@ -50,6 +50,9 @@ BAD = {
     "a domain without an exit": (lambda: ls.first_passage(OU, 0.0, ls.Interval(), 0.1), "no boundary that a path could leave through"),
     "jumps in other conventions": (lambda: ls.simulate(ls.SDE("-x", ls.noise.Expression("where(x < 1, 1, 2)"), 1.0, "stratonovich"), 0.0,
                                                        (0, 1), 0.1), "the noise jumps near x = .*simulate it in 'ito', or use ls.exact"),
+    "data without weights": (lambda: ls.losses.generate(10, []), r"`weights` has shape \(0,\) and .* must be \(d,\) with d ≥ 1"),
+    "sensing without weights": (lambda: ls.losses.matrix_sensing(np.zeros((2, 0, 0)), [1.0, 2.0], 1),
+                                r"`matrices` has shape \(2, 0, 0\) and .*, not empty"),
     "an unknown convention": (lambda: OU.replace(interpretation="itoh"), "'itoh'"),
 }
 

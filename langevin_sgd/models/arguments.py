@@ -63,6 +63,7 @@ def below_one(name: str, value: Any) -> float:
 
 def numbers(name: str, values: ArrayLike, *, infinite: bool = False) -> Array:
     """Return `values` as an array of floats, without NaN, and without infinities unless these are allowed."""
+    _refuse_masked(name, values)
     try:
         if np.iscomplexobj(values):
             raise TypeError
@@ -131,6 +132,15 @@ def one_of(name: str, value: Any, allowed: Iterable[Any]) -> Any:
 def parameter_values(values: Mapping[str, Any]) -> dict[str, float]:
     """Return parameters given by keyword as floats, each finite."""
     return {name: finite(name, value) for name, value in values.items()}
+
+
+def _refuse_masked(name: str, values: Any) -> None:
+    """NumPy would drop the mask and keep what lies beneath it, often a filler such as 999."""
+    parts = values if isinstance(values, (list, tuple)) else [values]
+    masks = [np.ma.getmaskarray(part) for part in parts if isinstance(part, np.ma.MaskedArray)]
+    if masked := sum(int(mask.sum()) for mask in masks):
+        raise ValueError(f"`{name}` holds {masked} masked entr{'y' if masked == 1 else 'ies'}, but every entry must be a number: leave "
+                         "these samples out, or put numbers in with `.filled(...)`.")
 
 
 def _number(name: str, value: Any) -> float:

@@ -36,12 +36,7 @@ class Key:
         """Return a key from whatever SciPy takes as `rng`: None, an int, a SeedSequence, a Generator, ...; or a Key itself."""
         if isinstance(rng, Key):
             return rng
-        try:
-            generator = np.random.default_rng(rng)
-        except (TypeError, ValueError):
-            raise ValueError(f"`rng` is {rng!r}, but must be None, an int, a SeedSequence, a Generator, or the `key` of an earlier "
-                             "result.") from None
-        low, high = generator.integers(0, WORD - 1, size=2, dtype=np.uint64, endpoint=True)
+        low, high = generator(rng).integers(0, WORD - 1, size=2, dtype=np.uint64, endpoint=True)
         return cls(int(low) + WORD * int(high))
 
     @property
@@ -61,3 +56,11 @@ class Key:
     def __repr__(self) -> str:
         return f"Key({self.value:#034x})"
 
+
+def generator(rng: Any = None) -> np.random.Generator:
+    """Return the NumPy generator of an `rng`: an int or a Generator gives the numbers that it gives in NumPy, a Key those of its bits."""
+    try:
+        return np.random.default_rng(rng.value if isinstance(rng, Key) else rng)
+    except (TypeError, ValueError):
+        raise ValueError(f"`rng` is {rng!r}, but must be None, an int, a SeedSequence, a Generator, or the `key` of an earlier "
+                         "result.") from None

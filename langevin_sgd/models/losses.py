@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 from langevin_sgd.core import sample_losses
 from langevin_sgd.models.arguments import Array, not_negative, numbers, one_of, positive, whole
 from langevin_sgd.models.data import generate, inputs_and_targets, load
+from langevin_sgd.models.key import generator
 from langevin_sgd.models.landscapes import mirrored_parabola as mirrored_landscape
 from langevin_sgd.models.noise_families import Expression
 from langevin_sgd.models.sampled import SampledLoss
@@ -141,8 +142,9 @@ def matrix_sensing(matrices: ArrayLike, targets: ArrayLike, rank: int, *, half: 
     0.0
     """
     a, y = numbers("matrices", matrices), numbers("targets", targets)
-    if a.ndim != 3 or a.shape[1] != a.shape[2] or y.shape != (len(a),) or not len(a):
-        raise ValueError(f"`matrices` has shape {a.shape} and `targets` {y.shape}, but they must be (N, n, n) and (N,).")
+    if a.ndim != 3 or a.shape[1] != a.shape[2] or y.shape != (len(a),) or not a.size:
+        raise ValueError(f"`matrices` has shape {a.shape} and `targets` {y.shape}, but they must be (N, n, n) and (N,), not "
+                         "empty.")
     n, r = a.shape[1], whole("rank", rank)
     factor, said = _convention(half, total, len(y))
     symmetric = ((a + np.swapaxes(a, 1, 2)) / 2).reshape(len(a), n * n)
@@ -253,7 +255,7 @@ def smoothed_toy(n_samples: int = 1000, dim: int = 2, spread: float = 0.1, *, sh
     array([...])
     """
     if shifts is None:
-        x = positive("spread", spread) * np.random.default_rng(rng).normal(size=(whole("n_samples", n_samples), whole("dim", dim)))
+        x = positive("spread", spread) * generator(rng).normal(size=(whole("n_samples", n_samples), whole("dim", dim)))
     else:
         given = numbers("shifts", shifts)
         x = np.asarray(given[:, None] if given.ndim == 1 else given, dtype=np.float64)

@@ -62,6 +62,14 @@ def test_bad_arrays_are_refused_with_the_place(given, words):
     assert str(told.value) == words
 
 
+def test_masked_entries_are_no_numbers():
+    masked = np.ma.masked_array([1.0, 2.0, 999.0], mask=[False, False, True])
+    for given in (masked, [masked, masked[:2]], [1.0, np.ma.masked]):
+        with pytest.raises(ValueError, match=r"`v` holds 1 masked entry, but every entry must be a number: leave .* out, or put"):
+            arguments.numbers("v", given)
+    assert arguments.numbers("v", masked[:2]).tolist() == [1.0, 2.0]         # a mask that hides nothing
+
+
 def test_nan_is_no_state_even_where_infinity_is():
     with pytest.raises(ValueError, match=r"`x` holds nan at index \(0, 1\), but every entry must be a number\."):
         arguments.points("x", [[0.0, math.nan]], 2)
