@@ -3,11 +3,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from langevin_sgd.models import losses
 from langevin_sgd.models.arguments import Array, not_negative, positive, whole
+from langevin_sgd.models.key import generator
 from langevin_sgd.models.sampled import SampledLoss
 
 FRESH = 1000                    # samples from which the excess risk is taken
@@ -32,14 +34,14 @@ class Problem:
     start: Array
 
 
-def sparse_regression(rng: np.random.Generator, *, features: int = 60, samples: int = 30, active: int = 4, scale: float = 0.2,
+def sparse_regression(rng: Any, *, features: int = 60, samples: int = 30, active: int = 4, scale: float = 0.2,
                       label_noise: float = 0.1) -> Problem:
     """Return sparse regression by a diagonal linear network, x·(u∘u − v∘v), with fewer samples than features.
 
     Parameters
     ----------
     rng
-        A generator.
+        As for `langevin_sgd.losses.generate`.
     features, samples, active
         d inputs, N samples, and how many planted weights are 1; the others are 0.
     scale
@@ -49,24 +51,24 @@ def sparse_regression(rng: np.random.Generator, *, features: int = 60, samples: 
 
     Examples
     --------
-    >>> import langevin_sgd as ls, numpy as np
-    >>> ls.generalisation.sparse_regression(np.random.default_rng(1)).loss
+    >>> import langevin_sgd as ls
+    >>> ls.generalisation.sparse_regression(1).loss
     SampledLoss(diagonal linear network, mean of ½(…)²; 30 samples, 120 weights)
     """
-    d = whole("features", features)
+    rng, d = generator(rng), whole("features", features)
     planted = (np.arange(d) < whole("active", active)).astype(float)
     x, y = losses.generate(whole("samples", samples), planted, label_noise=label_noise, rng=rng)
     fresh, targets = losses.generate(FRESH, planted, rng=rng)
     return Problem(losses.diagonal_network(x, y), losses.diagonal_network(fresh, targets), np.full(2 * d, positive("scale", scale)))
 
 
-def matrix_sensing(rng: np.random.Generator, *, size: int = 8, samples: int = 24, scale: float = 0.3, label_noise: float = 0.05) -> Problem:
+def matrix_sensing(rng: Any, *, size: int = 8, samples: int = 24, scale: float = 0.3, label_noise: float = 0.05) -> Problem:
     """Return matrix sensing of a matrix of rank one by U Uᵀ with as many columns as rows.
 
     Parameters
     ----------
     rng
-        A generator.
+        As for `langevin_sgd.losses.generate`.
     size, samples
         Rows n, and the number N of measurements; n (n + 1) / 2 would tell the matrix.
     scale
@@ -76,11 +78,11 @@ def matrix_sensing(rng: np.random.Generator, *, size: int = 8, samples: int = 24
 
     Examples
     --------
-    >>> import langevin_sgd as ls, numpy as np
-    >>> ls.generalisation.matrix_sensing(np.random.default_rng(1)).loss
+    >>> import langevin_sgd as ls
+    >>> ls.generalisation.matrix_sensing(1).loss
     SampledLoss(matrix sensing of 8 x 8, rank 8, mean of ½(…)²; 24 samples, 64 weights)
     """
-    n = whole("size", size)
+    rng, n = generator(rng), whole("size", size)
     planted = rng.normal(size=n)
     planted /= np.linalg.norm(planted)
 
@@ -92,13 +94,13 @@ def matrix_sensing(rng: np.random.Generator, *, size: int = 8, samples: int = 24
     return Problem(training, measured(FRESH, 0.0), positive("scale", scale) * rng.normal(size=n * n))
 
 
-def phase_retrieval(rng: np.random.Generator, *, weights: int = 10, samples: int = 30, label_noise: float = 0.25) -> Problem:
+def phase_retrieval(rng: Any, *, weights: int = 10, samples: int = 30, label_noise: float = 0.25) -> Problem:
     """Return phase retrieval, (x·w)², from few samples, where there are minima far from the planted weights.
 
     Parameters
     ----------
     rng
-        A generator.
+        As for `langevin_sgd.losses.generate`.
     weights, samples
         d and N.
     label_noise
@@ -106,11 +108,11 @@ def phase_retrieval(rng: np.random.Generator, *, weights: int = 10, samples: int
 
     Examples
     --------
-    >>> import langevin_sgd as ls, numpy as np
-    >>> ls.generalisation.phase_retrieval(np.random.default_rng(1)).loss
+    >>> import langevin_sgd as ls
+    >>> ls.generalisation.phase_retrieval(1).loss
     SampledLoss(phase retrieval, mean of ½(…)²; 30 samples, 10 weights)
     """
-    d = whole("weights", weights)
+    rng, d = generator(rng), whole("weights", weights)
     planted = rng.normal(size=d)
     planted /= np.linalg.norm(planted)
     x, y = losses.generate(whole("samples", samples), planted, label_noise=label_noise, labels="square", rng=rng)

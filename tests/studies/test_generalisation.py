@@ -123,3 +123,11 @@ def test_what_does_not_fit_is_refused_in_a_sentence(arguments, words: str) -> No
 def test_a_problem_must_be_one() -> None:
     with pytest.raises(ValueError, match="must return a Problem"):
         ls.generalisation.compare(lambda rng: 3, learning_rate=0.1, large_batch=5, n_steps=5, n_seeds=3)
+
+
+@pytest.mark.parametrize("make", [ls.generalisation.sparse_regression, ls.generalisation.matrix_sensing, ls.generalisation.phase_retrieval])
+def test_an_int_or_a_key_draws_fresh_data_that_are_not_those_of_the_training(make) -> None:
+    for rng in (3, ls.Key(3)):
+        problem = make(rng)
+        assert not np.isin(problem.loss.data, problem.fresh.data).all(axis=1).any()
+    assert np.array_equal(make(3).loss.data, make(np.random.default_rng(3)).loss.data)
