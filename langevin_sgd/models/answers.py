@@ -111,6 +111,11 @@ class Estimate:
                                  "same quantity on the same clock can be compared.")
         return Agreement.of(self, other)
 
+    @property
+    def uncertainty(self) -> float:
+        """By how much the logarithm may be off: two standard errors, and what is not statistical; infinite for a bound."""
+        return 2 * self._log_error() + self._log_slack() if math.isfinite(self.log_value) else math.inf
+
     def _log_error(self) -> float:
         """The standard error of the logarithm; 0 for an exact number."""
         if self.is_exact:

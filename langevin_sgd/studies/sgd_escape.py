@@ -44,8 +44,11 @@ FEWEST_PATHS = 200              # below these, a measurement is not worth its ti
 MAX_GRADIENTS = 2e9             # per-sample gradients for one measurement
 COVARIANCE_COST = 10.0          # a covariance of all samples, over as many gradients
 FAR = 40.0                      # exponent of a time that nobody waits for
+NEAR = 0.1                      # an approximation is said to hold where it is this near to the time of SGD at every level
 LONG_STEPS = 2.0                # η h_max from which the steps of single samples overshoot
 USELESS = 0.2                   # relative error of an exact time that says nothing
+FEWEST_EXITS = 20               # for which the steps of a simulated chain should do
+HOPEFUL = 0.01                  # share of the gradients that is spent on an escape that steps of any size must jump for
 LONGEST = 50.0                  # expected times, after which a run is cut: fewer than one in 10²¹ of them are
 NORMAL, EQUATION, QUADRATIC, CONSTANT = "Gaussian chain", "equation", "quadratic C", "constant C"
 
@@ -117,8 +120,31 @@ class SGDEscape:
 
     @property
     def reference(self) -> Estimate | None:
-        """The time of SGD: exact, else measured."""
-        return self.exact or self.measured
+        """The time of SGD: the better known one of exact and measured."""
+        known = [time for time in (self.exact, self.measured) if time is not None]
+        return min(known, key=lambda time: time.uncertainty, default=None)
+
+    @property
+    def leaves(self) -> bool:
+        """Whether SGD is seen to leave, or its exact time is finite."""
+        return self.reference is not None and math.isfinite(self.reference.log_value)
+
+    def ratio_interval(self, name: str) -> tuple[float, float]:
+        """Return where the ratio of an approximation lies: two standard errors of both times, and what is not statistical."""
+        found, time = self.approximations[name], self.reference
+        if time is None or not math.isfinite(time.log_value):
+            return 0.0, math.inf
+        if math.isinf(found.value) and math.isinf(found.log_value):         # nothing left: at least so much
+            return found.low / math.exp(time.log_value + time.uncertainty), math.inf
+        log_ratio, off = found.log_value - time.log_value, found.uncertainty + time.uncertainty
+        return math.exp(max(log_ratio - off, -700.0)), math.exp(min(log_ratio + off, 700.0))
+
+    def holds(self, name: str) -> bool | None:
+        """Return whether an approximation is within a tenth of the time of SGD; None where the times are not known well enough to tell."""
+        low, high = self.ratio_interval(name)
+        if low > 1 + NEAR or high < 1 - NEAR:
+            return False
+        return True if abs(self.ratio(name) - 1) <= NEAR and high - low <= 2 * NEAR else None
 
     def ratio(self, name: str) -> float:
         """Return an approximation or a closed form over the time of SGD; NaN without one."""
@@ -259,14 +285,18 @@ def sgd_escapes(cases: Sequence[Case], levels: Sequence[float], level_name: str,
 def _row(case: Case, passage: Passage, level: float, n_paths: int, key: Key, max_gradients: float,
          progress: bool | None) -> tuple[SGDEscape, str]:
     chain, not_exact = _chain(lambda: Chain(case.loss, case.learning_rate, case.batch_size), passage)
-    approximations = _approximations(case, passage, n_paths, key.spawn(1), max_gradients, progress)
     exponents = _exponents(case, passage)
     at = passage.start if case.loss.dim > 1 else float(passage.start[0])
     steepest = float(np.linalg.eigvalsh(np.reshape(case.loss.sample_hessians(at), (-1, case.loss.dim, case.loss.dim))).max())
     # The exponent is that of small steps: where single steps reach far, it says nothing of the time.
-    hopeless = chain is None and exponents is not None and exponents.sgd > FAR and case.learning_rate * steepest < LONG_STEPS
+    small = exponents is not None and case.learning_rate * steepest < LONG_STEPS
+    hopeless = chain is None and small and FAR < exponents.sgd < math.inf                               # type: ignore[union-attr]
+    # An infinite one is that of steps shorter than the place where no batch points ahead: whether these are is seen at a lower price.
+    spent = max_gradients * (HOPEFUL if exponents is not None and math.isinf(exponents.sgd) and chain is None else 1.0)
     expected = math.inf if hopeless else chain.value if chain else math.nan
-    measured, reason, why = _measured(case, passage, expected, n_paths, key.spawn(0), max_gradients, progress)
+    measured, reason, why = _measured(case, passage, expected, n_paths, key.spawn(0), spent, progress)
+    guess = chain or measured
+    approximations = _approximations(case, passage, guess.value if guess else math.nan, n_paths, key.spawn(1), max_gradients, progress)
     stable = minibatch_stability(case.loss, at, learning_rate=case.learning_rate, batch_size=case.batch_size, rng=key.spawn(2))
     row = SGDEscape(float(level), case.loss, case.learning_rate, case.batch_size, passage, measured, reason, chain, not_exact,
                     approximations, closed_forms(passage), exponents, steepest, stable)
@@ -286,7 +316,7 @@ def _chain(chain: Callable[[], Chain], passage: Passage) -> tuple[Estimate | Non
         return None, f"no exact value: {error}"
 
 
-def _approximations(case: Case, passage: Passage, n_paths: int, key: Key, max_gradients: float,
+def _approximations(case: Case, passage: Passage, guess: float, n_paths: int, key: Key, max_gradients: float,
                     progress: bool | None) -> dict[str, Estimate]:
     """Mean times of what stands in place of SGD: exact, but for the Gaussian chain of several weights, which is simulated."""
     start = passage.start if case.loss.dim > 1 else float(passage.start[0])
@@ -295,7 +325,7 @@ def _approximations(case: Case, passage: Passage, n_paths: int, key: Key, max_gr
     if case.loss.dim == 1:
         found[NORMAL] = _chain(lambda: Chain(passage.sde, case.learning_rate), passage)[0]
     else:
-        found[NORMAL] = _simulated_chain(case, passage, n_paths, key, max_gradients, progress)
+        found[NORMAL] = _simulated_chain(case, passage, guess, n_paths, key, max_gradients, progress)
     covariances: dict[str, Callable[[], Noise]] = {
         QUADRATIC: lambda: noise.from_hessians(case.loss, start),
         CONSTANT: lambda: noise.Constant(at_minimum) if case.loss.dim == 1 else noise.Anisotropic(at_minimum)}
@@ -310,12 +340,19 @@ def _approximations(case: Case, passage: Passage, n_paths: int, key: Key, max_gr
     return {name: estimate for name, estimate in found.items() if estimate is not None}
 
 
-def _simulated_chain(case: Case, passage: Passage, n_paths: int, key: Key, max_gradients: float, progress: bool | None) -> Estimate:
-    """The chain with normal noise of the same covariance: the steps of the equation with dt = η, looked at after each of them."""
+def _simulated_chain(case: Case, passage: Passage, guess: float, n_paths: int, key: Key, max_gradients: float,
+                     progress: bool | None) -> Estimate:
+    """The chain with normal noise of the same covariance: the steps of the equation with dt = η, looked at after each of them.
+
+    No more paths than have steps for twice the time that is guessed, so that they don't all end while they still settle.
+    """
+    steps = max(1, int(max_gradients / (COVARIANCE_COST * case.loss.n_samples)))
+    affordable = steps * case.learning_rate / (2 * guess) if 0 < guess < math.inf else n_paths
+    paths = max(FEWEST_EXITS, min(n_paths, int(affordable)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)                 # what was cut short is in the estimate
-        ends = first_passage(passage.sde, passage.start, passage.domain(), case.learning_rate, n_paths, monitoring="discrete",
-                             max_steps=max(1, int(max_gradients / (COVARIANCE_COST * case.loss.n_samples))), rng=key, progress=progress)
+        ends = first_passage(passage.sde, passage.start, passage.domain(), case.learning_rate, paths, monitoring="discrete",
+                             max_steps=steps, rng=key, progress=progress)
         return ends.mean()
 
 

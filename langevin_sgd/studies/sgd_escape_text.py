@@ -8,10 +8,11 @@ from langevin_sgd.studies.report_text import aligned, number, with_interval
 from langevin_sgd.theory.sgd.stability import no_metastable_state
 
 if TYPE_CHECKING:
+    from langevin_sgd.models.answers import Estimate
     from langevin_sgd.studies.sgd_escape import SGDEscape, SGDEscapeReport
 
 ALIKE = 0.01            # relative difference of exponents that is none
-NEAR = 0.1              # an approximation is said to hold where it is this near to the time of SGD at every level
+SEEN = 0.01             # relative error of a time or a ratio that is said
 
 
 def sgd_escape_table(report: SGDEscapeReport) -> str:
@@ -20,7 +21,7 @@ def sgd_escape_table(report: SGDEscapeReport) -> str:
     names = [*report.approximations, *report.formulas]
     head = [report.level_name, "η h_max", "SGD measured [95 %]", "chain of batches", "z", *names]
     rows = [[f"{e.level:.4g}", f"{e.learning_rate * e.largest_curvature:.3g}", with_interval(e.measured),
-             number(e.exact.value, e.exact.log_value) if e.exact else "–", "" if math.isnan(e.z) else f"{e.z:+.1f}",
+             _exact(e.exact), "" if math.isnan(e.z) else f"{e.z:+.1f}",
              *(_ratio(e, name) for name in names)] for e in report]
     clock = "full crossing, start to end; reaching the saddle takes half of it" if first.passage.counts == "crossing" else \
         "reaching the saddle; the full crossing takes twice as long"
@@ -50,15 +51,21 @@ def _agreement(report: SGDEscapeReport) -> list[str]:
         return []
     worst = max(both, key=lambda e: abs(e.z))
     word = "agree" if all(e.agrees for e in both) else "DISAGREE"
-    return [f"SGD and the chain of its real batches {word} (largest deviation {worst.z:+.1f} standard errors of {len(both)})"]
+    off = max(e.exact.relative_error for e in both if e.exact is not None)
+    beyond = f", beyond the error of the chain of up to {100 * off:.2g} %" if off > SEEN else ""
+    return [f"SGD and the chain of its real batches {word} (largest deviation {worst.z:+.1f} standard errors of {len(both)}{beyond})"]
 
 
 def _approximation(report: SGDEscapeReport, name: str) -> str:
-    ratios = [e.ratio(name) for e in report if name in e.approximations and not math.isnan(e.ratio(name))]
-    if not ratios:
+    rows = [e for e in report if name in e.approximations and e.leaves]
+    if not rows:
         return f"{name}: there is no time of SGD to hold it against"
-    held = "holds within a tenth" if all(abs(r - 1) <= NEAR for r in ratios) else "does NOT describe SGD here"
-    return f"{name} {held}; ratio {_span(ratios)}"
+    held = [e.holds(name) for e in rows]
+    exits = [e.approximations[name].n_events for e in rows]
+    counted = f" ({min(n for n in exits if n is not None)} exits)" if None not in exits else ""
+    word = "does NOT describe SGD here" if False in held else "holds within a tenth" if all(held) else \
+        f"is not known well enough{counted} to be held against SGD"
+    return f"{name} {word}; ratio {_span([e.ratio(name) for e in rows])}"
 
 
 def _exponents(report: SGDEscapeReport) -> list[str]:
@@ -67,11 +74,15 @@ def _exponents(report: SGDEscapeReport) -> list[str]:
         return []
     never = [e for e in found if e.exponents is not None and math.isinf(e.exponents.sgd)]
     if never:
-        return [f"somewhere on the way no batch points ahead, so that SGD never escapes ({len(never)} of {len(found)} levels)"]
+        across, count = sum(e.leaves for e in never), f"{len(never)} of {len(found)} levels"
+        return ["somewhere on the way no batch points ahead, " + (
+            f"and SGD in steps shorter than that place never escapes ({count})" if not across else
+            f"which stops small steps ({count}), but not steps of this size ({across})")]
     both = [e.exponents for e in found if e.exponents is not None]
     told = "; ".join(f"{b.sgd:.3g} and {'none' if math.isnan(b.equation) else f'{b.equation:.3g}'}" for b in both)
-    alike = all(abs(b.log_ratio) <= ALIKE * b.equation for b in both)
-    meaning = "they are alike, as where batches are large" if alike else "no diffusion has the right one at a fixed batch size"
+    alike = [abs(b.log_ratio) <= ALIKE * b.equation for b in both if not math.isnan(b.equation)]
+    meaning = "they are alike, as where batches are large" if alike and all(alike) else \
+        "no diffusion has the right one at a fixed batch size" if alike else "no path of the equation was found"
     far = sum(e.steps_are_long for e in found)
     limit = f"; they are those of small steps, which steps with η h_max ≥ 2 are not ({far} of {len(found)} levels)" if far else ""
     return [f"exponents of SGD (Cramér root) and of the equation: {told}: {meaning}{limit}"]
@@ -95,7 +106,18 @@ def _ratio(escape: SGDEscape, name: str) -> str:
     ratio = escape.ratio(name)
     found = escape.approximations.get(name) or escape.predictions[name]
     text = number(found.value, found.log_value) if math.isnan(ratio) else f"{ratio:.3f}" if 1e-2 < ratio < 1e3 else f"{ratio:.1e}"
+    if name in escape.approximations and not escape.approximations[name].is_exact and not math.isnan(ratio):
+        low, high = escape.ratio_interval(name)
+        text = f"{ratio:.2f} [{low:.2f}, {high:.2f}]"
     return text if name in escape.approximations or escape.predictions[name].applies else f"({text})"
+
+
+def _exact(estimate: Estimate | None) -> str:
+    """An exact time, with its error where that is seen."""
+    if estimate is None:
+        return "–"
+    off = f" ± {100 * estimate.relative_error:.2g} %" if estimate.relative_error > SEEN else ""
+    return number(estimate.value, estimate.log_value) + off
 
 
 def _span(ratios: list[float]) -> str:

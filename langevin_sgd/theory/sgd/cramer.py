@@ -85,7 +85,8 @@ def cramer_exponent(*, minimum: float, saddle: float, gradients: Callable[[float
         of_law = cumulant
         w = _integral(lambda s: _root(lambda p: of_law(start + ahead * s, ahead * p)), width)
     if math.isinf(w):
-        return judged(*CRAMER, math.inf, against=[], error=None, facts=["somewhere on the way no batch points ahead: escape is impossible"])
+        return judged(*CRAMER, math.inf, against=[], error=None,
+                      facts=["somewhere on the way no batch points ahead: escape is impossible in steps shorter than that place"])
     if w <= 0:
         return judged(*CRAMER, math.nan, facts=[], error=None, against=["the mean gradient nowhere points back: there is nothing to climb"])
     return judged(*CRAMER, math.log(batch * w), facts=facts, against=[], error=None)

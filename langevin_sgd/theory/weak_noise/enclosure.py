@@ -102,12 +102,12 @@ def _on_a_line(noise: BatchNoise, a: Array, z: Array) -> str | None:
     margins = np.array([_margin(noise, w, outward) for w in x])
     best = int(np.argmax(np.minimum(margins[1:], margins[:-1])))
     if min(margins[best:best + 2]) >= -ROUNDING:
-        return f"at {shown(x[best])} no sample's gradient pushes outwards: escape is impossible"
+        return f"at {shown(x[best])} no sample's gradient pushes outwards: escape is impossible in small steps"
     largest = max(np.abs(noise.gradients(w)).max() for w in x)
     low, high = sorted((float(a[0]), float(z[0])))
     for zero in roots_between(lambda w: noise.drift(np.asarray(w)[..., None])[..., 0], low, high):
         if zero != a[0] and np.abs(noise.gradients(np.array([zero]))).max() <= ROUNDING * largest:
-            return f"at {zero:.6g} every sample's gradient vanishes, and SGD in small steps never comes across: escape is impossible"
+            return f"at {zero:.6g} every sample's gradient vanishes, and SGD never comes across: escape is impossible in small steps"
     return None
 
 
@@ -119,7 +119,7 @@ def _in_space(noise: BatchNoise, a: Array, z: Array) -> str | None:
             margins = _margins(noise, surface, directions)
             if before and margins is not None and not _is_refuted(noise, surface, directions[np.argsort(margins)[:WORST]]):
                 return (f"{surface.name} no sample's gradient pushes outwards, as seen in {len(directions)} directions and, where they are "
-                        "nearest to it, between: escape is impossible")
+                        "nearest to it, between: escape is impossible in small steps")
             before = margins is not None
     return None
 
