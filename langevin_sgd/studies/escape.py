@@ -19,7 +19,7 @@ from langevin_sgd.simulation.schemes import EulerMaruyama, Milstein, Scheme
 from langevin_sgd.studies.levels import Levels
 from langevin_sgd.studies.passage import Passage
 from langevin_sgd.studies.passage_theory import closed_forms, exact_time
-from langevin_sgd.studies.report_text import escape_table
+from langevin_sgd.studies.report_text import counted, escape_table
 from langevin_sgd.studies.sgd_escape import MAX_GRADIENTS, SGDEscapeReport, sgd_escape
 from langevin_sgd.studies.time_scale import ACCURACY
 
@@ -171,7 +171,7 @@ class EscapeReport(Levels[Escape]):
         if both:
             worst = max(both, key=lambda e: abs(e.z))
             word = "agree" if all(e.agrees for e in both) else "DISAGREE"
-            lines.append(f"measured and exact {word} (largest deviation {worst.z:+.1f} standard errors of {len(both)})")
+            lines.append(f"measured and exact {word} (largest deviation {worst.z:+.1f} standard errors over {counted(len(both), 'level')})")
         return lines + [str(self.verdict_on(name)) for name in self.formulas]
 
     @property
@@ -182,8 +182,8 @@ class EscapeReport(Levels[Escape]):
     def verdict_on(self, name: str) -> Verdict:
         """Return what the report says of one closed form."""
         rows = [e for e in self.escapes if name in e.predictions]
-        ratios = [e.ratio(name) for e in rows if not math.isnan(e.ratio(name))]
         claims = [e for e in rows if e.predictions[name].applies]
+        ratios = [e.ratio(name) for e in claims or rows if not math.isnan(e.ratio(name))]
         told = (claims or rows)[-1].predictions[name]
         judged = [held for e in claims if (held := e.holds(name)) is not None]
         return Verdict(name, len(claims), len(rows), all(judged) if judged else None, min(ratios, default=math.nan),
@@ -238,7 +238,7 @@ def escape(sde: SDE | SampledLoss, start: Any, saddle: Any, end: Any = None, cou
     start, saddle
         The minimum and the saddle: numbers, arrays (d,), or `CriticalPoint`.
     end
-        Where an escape has arrived: the next minimum, found if None.
+        Where an escape has arrived.  None: the next minimum, or, where the loss falls for ever, where it is at its height at the start.
     counts
         "crossing": from start to end.  "reaching": from start to the saddle, which takes half as long.
     noise_levels
@@ -251,7 +251,7 @@ def escape(sde: SDE | SampledLoss, start: Any, saddle: Any, end: Any = None, cou
     rng
         As for `simulate`; each level has a key of its own.
     learning_rate, batch_size
-        Of minibatch SGD on a loss over data, with batches drawn with replacement; an equation has its own.
+        Of minibatch SGD on a loss over data, with batches drawn with replacement, of one sample if None; an equation has its own.
     max_steps
         Path-steps for each measurement, of SGD per-sample gradients; 4e9 if None, 2e9 for SGD.
     progress
@@ -290,6 +290,9 @@ def escape(sde: SDE | SampledLoss, start: Any, saddle: Any, end: Any = None, cou
     if isinstance(sde, SampledLoss):
         return _of_sgd(sde, start, saddle, end, counts, noise_levels, learning_rate, batch_size, dt, n_paths, Key.draw(rng), max_steps,
                        progress)
+    if not isinstance(sde, SDE):
+        raise ValueError(f"`sde` is {sde!r}, but must be an equation, ls.langevin(landscape, temperature=...) or ls.sgd(loss, noise, "
+                         "learning_rate), or a loss over data.")
     if learning_rate is not None or batch_size is not None:
         raise ValueError("`learning_rate` and `batch_size` are for a loss over data; an equation has its own: give sde.replace(...).")
     key = Key.draw(rng)
@@ -345,13 +348,14 @@ def _measured(passage: Passage, expected: float, dt: float | None, n_paths: int,
               progress: bool | None) -> tuple[Estimate | None, str, str]:
     """The measured time, or why there is none, and why the run was cut short."""
     step = dt or passage.time_step()
-    affordable = int(max_steps * step / expected) if math.isfinite(expected) and expected > 0 else 0 if expected == math.inf else n_paths
-    if affordable < FEWEST_PATHS:
-        return None, f"{FEWEST_PATHS} paths would take more than {max_steps:.1g} steps; this is for rare-event methods", ""
+    affordable = max_steps * step / expected if math.isfinite(expected) and expected > 0 else 0.0 if expected == math.inf else math.inf
+    fewest = min(FEWEST_PATHS, n_paths)
+    if affordable < fewest:
+        return None, f"{fewest} paths would take more than {max_steps:.1g} steps; this is for rare-event methods", ""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="stopped by")         # said in the report
         ends = first_passage(passage.sde, passage.start if passage.sde.dim > 1 else float(passage.start[0]), passage.domain(), dt=step,
-                             n_paths=min(n_paths, affordable), max_steps=4 * max_steps, scheme=_scheme(passage.sde), rng=key,
+                             n_paths=int(min(n_paths, affordable)), max_steps=4 * max_steps, scheme=_scheme(passage.sde), rng=key,
                              progress=progress)
     return ends.mean(), "", ends.stopped
 

@@ -47,6 +47,8 @@ class Passage:
         if np.array_equal(m, s):
             raise ValueError("`start` and `saddle` are the same point; give the minimum to leave and the saddle to leave it over.")
         e = state("end", _position(end), sde.dim) if end is not None else _next_minimum(sde, m, s)
+        if not (e - s) @ (e - m if sde.dim > 1 else s - m) > 0:
+            raise ValueError(f"`end` is {e.tolist()}, but must lie beyond the saddle {s.tolist()} as seen from the start {m.tolist()}.")
         return cls(sde, m, s, e, counts)
 
     @property

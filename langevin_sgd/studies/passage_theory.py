@@ -28,9 +28,12 @@ def exact_time(passage: Passage) -> tuple[Estimate | None, str]:
 
 
 def closed_forms(passage: Passage) -> dict[str, Prediction]:
-    """Return the closed forms, halved where the clock stops at the saddle."""
+    """Return the closed forms, halved where the clock stops at the saddle; none where they are beyond all numbers."""
     points = [x if passage.sde.dim > 1 else float(x[0]) for x in (passage.start, passage.saddle)]
-    found = predict(passage.sde, *points) if not passage.sde.depends_on_time else {}
+    try:
+        found = predict(passage.sde, *points) if not passage.sde.depends_on_time else {}
+    except ArithmeticError:
+        return {}
     if passage.counts == "crossing":
         return found
     return {name: dataclasses.replace(p, log_value=p.log_value - math.log(2), because=p.because + "; halved, for reaching the saddle")

@@ -25,6 +25,11 @@ def number(value: float, log_value: float = math.nan) -> str:
     return f"{value:.4g}"
 
 
+def counted(count: int, what: str) -> str:
+    """Return "1 level" or "2 levels"."""
+    return f"{count} {what}{'s' * (count != 1)}"
+
+
 def with_interval(estimate: Estimate | None) -> str:
     """Return a measured time and its interval, or a dash."""
     if estimate is None:

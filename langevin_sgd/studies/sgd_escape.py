@@ -284,6 +284,7 @@ def sgd_escapes(cases: Sequence[Case], levels: Sequence[float], level_name: str,
 
 def _row(case: Case, passage: Passage, level: float, n_paths: int, key: Key, max_gradients: float,
          progress: bool | None) -> tuple[SGDEscape, str]:
+    stable, predictions = _stability(case, passage, key.spawn(2)), closed_forms(passage)       # first, for they know a wrong point at once
     chain, not_exact = _chain(lambda: Chain(case.loss, case.learning_rate, case.batch_size), passage)
     exponents = _exponents(case, passage)
     at = passage.start if case.loss.dim > 1 else float(passage.start[0])
@@ -297,10 +298,16 @@ def _row(case: Case, passage: Passage, level: float, n_paths: int, key: Key, max
     measured, reason, why = _measured(case, passage, expected, n_paths, key.spawn(0), spent, progress)
     guess = chain or measured
     approximations = _approximations(case, passage, guess.value if guess else math.nan, n_paths, key.spawn(1), max_gradients, progress)
-    stable = minibatch_stability(case.loss, at, learning_rate=case.learning_rate, batch_size=case.batch_size, rng=key.spawn(2))
     row = SGDEscape(float(level), case.loss, case.learning_rate, case.batch_size, passage, measured, reason, chain, not_exact,
-                    approximations, closed_forms(passage), exponents, steepest, stable)
+                    approximations, predictions, exponents, steepest, stable)
     return row, why
+
+
+def _stability(case: Case, passage: Passage, key: Key) -> MinibatchStability:
+    try:
+        return minibatch_stability(case.loss, passage.start, learning_rate=case.learning_rate, batch_size=case.batch_size, rng=key)
+    except ValueError as error:
+        raise ValueError(str(error).replace("`at`", "`start`")) from None
 
 
 def _chain(chain: Callable[[], Chain], passage: Passage) -> tuple[Estimate | None, str]:
@@ -374,10 +381,11 @@ def _measured(case: Case, passage: Passage, expected: float, n_paths: int, key: 
               progress: bool | None) -> tuple[Estimate | None, str, str]:
     """The mean time of real runs, or why there is none, and why they were cut short."""
     per_path = expected / case.learning_rate * case.batch_size
-    affordable = int(max_gradients / per_path) if math.isfinite(per_path) and per_path > 0 else 0 if expected == math.inf else n_paths
-    if affordable < FEWEST_PATHS:
-        return None, f"{FEWEST_PATHS} runs would take more than {max_gradients:.1g} gradients; this is for rare-event methods", ""
-    paths = min(n_paths, affordable)
+    affordable = max_gradients / per_path if math.isfinite(per_path) and per_path > 0 else 0.0 if expected == math.inf else math.inf
+    fewest = min(FEWEST_PATHS, n_paths)
+    if affordable < fewest:
+        return None, f"{fewest} runs would take more than {max_gradients:.1g} gradients; this is for rare-event methods", ""
+    paths = int(min(n_paths, affordable))
     steps = LONGEST * expected / case.learning_rate if math.isfinite(expected) else max_gradients / (paths * case.batch_size)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)                 # what was cut short is in the estimate

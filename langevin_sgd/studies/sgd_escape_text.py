@@ -4,7 +4,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from langevin_sgd.studies.report_text import aligned, number, with_interval
+from langevin_sgd.studies.report_text import aligned, counted, number, with_interval
 from langevin_sgd.theory.sgd.stability import no_metastable_state
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ def sgd_escape_table(report: SGDEscapeReport) -> str:
     notes = [f"Time t = learning rate × iterations; {clock}; batches drawn with replacement; equations in Itô's convention.",
              "Behind z: ratios to the time of SGD (of the chain of real batches, else measured).  Closed forms are for the equation with",
              "the covariance of the loss, in brackets where they do not apply to it."]
+    if first.loss.dim > 1 and not any("equation" in e.approximations for e in report):
+        notes.append("The equation itself is not solved: its covariance is a function of the weights, which a grid asks for too often.")
     reasons = {e.not_exact for e in report if e.not_exact} | {e.not_measured for e in report if e.not_measured}
     notes += [f"Not everywhere: {reason}." for reason in sorted(reasons)]
     stopped = [f"Stopped by {report.stopped}: the levels that are missing were not reached."] if report.stopped else []
@@ -53,7 +55,8 @@ def _agreement(report: SGDEscapeReport) -> list[str]:
     word = "agree" if all(e.agrees for e in both) else "DISAGREE"
     off = max(e.exact.relative_error for e in both if e.exact is not None)
     beyond = f", beyond the error of the chain of up to {100 * off:.2g} %" if off > SEEN else ""
-    return [f"SGD and the chain of its real batches {word} (largest deviation {worst.z:+.1f} standard errors of {len(both)}{beyond})"]
+    return [f"SGD and the chain of its real batches {word} (largest deviation {worst.z:+.1f} standard errors over "
+            f"{counted(len(both), 'level')}{beyond})"]
 
 
 def _approximation(report: SGDEscapeReport, name: str) -> str:
@@ -91,7 +94,7 @@ def _exponents(report: SGDEscapeReport) -> list[str]:
 def _formula(report: SGDEscapeReport, name: str) -> str:
     rows = [e for e in report if name in e.predictions]
     claims = [e for e in rows if e.predictions[name].applies]
-    ratios = [e.ratio(name) for e in rows if not math.isnan(e.ratio(name))]
+    ratios = [e.ratio(name) for e in claims or rows if not math.isnan(e.ratio(name))]
     span = _span(ratios) if ratios else "unknown"
     if not claims:
         return f"{name} does not apply to the equation ({rows[-1].predictions[name].because.split(';')[0]}); ratio to SGD {span}"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import langevin_sgd as ls
-from langevin_sgd.studies.sgd_escape import Case, Exponents, sgd_escapes
+from langevin_sgd.studies.sgd_escape import Case, Exponents, _measured, sgd_escapes
 
 RNG = np.random.default_rng(7)
 X, Y = RNG.normal(size=500), RNG.normal(size=500)
@@ -176,12 +176,26 @@ def test_an_end_is_not_the_saddle_itself_where_that_is_given_in_a_few_digits() -
     ({"learning_rate": -0.1}, "`learning_rate` is -0.1"),
     ({"learning_rate": 0.1, "batch_size": 0}, "`batch_size` is 0"),
     ({"learning_rate": 0.1, "counts": "both"}, "`counts`"),
+    ({"learning_rate": 0.1, "start": 0.3}, r"`start` is \[0.3\], but the loss has no critical point there"),
+    ({"learning_rate": 0.1, "end": 0.5}, r"`end` is \[0.5\], but must lie beyond the saddle"),
+    ({"learning_rate": 0.1, "end": -1.0}, r"`end` is \[-1.0\], but must lie beyond the saddle"),
 ])
 def test_what_does_not_fit_is_refused_in_a_sentence(arguments, words: str) -> None:
     loss, m = mirrored(0.3)
     with pytest.raises(ValueError, match=words):
-        ls.escape(loss, 0.0, 2 * m, **arguments)
+        ls.escape(loss, **{"start": 0.0, "saddle": 2 * m, **arguments})
 
+
+def test_few_runs_are_as_many_as_were_asked_for(report: ls.SGDEscapeReport) -> None:
+    row = report.escapes[0]
+    case = Case(row.loss, row.learning_rate, row.batch_size, *row.passage.start, *row.passage.saddle)
+    measured, reason, _ = _measured(case, row.passage, math.nan, 7, ls.Key(1), 1e7, False)
+    assert measured is not None and measured.n_paths == 7 and reason == ""
+
+
+def test_what_is_neither_an_equation_nor_a_loss_over_data_is_refused() -> None:
+    with pytest.raises(ValueError, match="must be an equation"):
+        ls.escape(ls.landscapes.double_well(), -1.0, 0.0)
 
 def test_an_equation_has_its_own_learning_rate() -> None:
     sde = ls.langevin(ls.landscapes.double_well(), 0.1)
