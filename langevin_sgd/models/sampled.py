@@ -49,6 +49,8 @@ class SampledLoss:
         3 or 4 if the function is your own, which may write its gradient and has so many arguments; 0 if it is the library's.
     is_quadratic
         Whether every sample's loss is quadratic in w: then the noise is exactly quadratic (`theory`, 2.1).
+    is_sum
+        Whether L is the sum over the samples: c then has the factor N, as p[0].
 
     Notes
     -----
@@ -74,6 +76,7 @@ class SampledLoss:
     known_landscape: Landscape | None = None
     known_noise: Noise | None = None
     arguments: int = 0
+    is_sum: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "data", np.ascontiguousarray(self.data, dtype=float))
@@ -151,6 +154,8 @@ class SampledLoss:
     def take(self, samples: ArrayLike) -> SampledLoss:
         """Return the loss on some of the samples, given by their numbers; a number may occur more than once.
 
+        A loss that is the sum over its samples becomes the sum over those.
+
         Examples
         --------
         >>> import langevin_sgd as ls
@@ -160,7 +165,8 @@ class SampledLoss:
         chosen = np.atleast_1d(np.asarray(samples))
         if chosen.ndim != 1 or not len(chosen) or chosen.dtype.kind not in "iu" or chosen.min() < 0 or chosen.max() >= self.n_samples:
             raise ValueError(f"`samples` is {samples!r}, but must be a list of whole numbers from 0 to {self.n_samples - 1}.")
-        return replace(self, data=self.data[chosen], known_landscape=None, known_noise=None)
+        factor = self.p[0] * (len(chosen) / self.n_samples if self.is_sum else 1.0)
+        return replace(self, data=self.data[chosen], p=np.array([factor, *self.p[1:]]), known_landscape=None, known_noise=None)
 
     # -------------------------------------------------------------------------------------------------------------- values
 

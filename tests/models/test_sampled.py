@@ -156,6 +156,17 @@ def test_samples_can_be_taken() -> None:
         CASES["linear"].loss.take([13])
 
 
+@pytest.mark.parametrize("total", ["sum", "mean"])
+def test_what_is_taken_of_a_sum_is_the_sum_of_what_is_taken(total: str) -> None:
+    chosen, w = [2, 5, 5], np.array([0.4, -0.3, 0.8])
+    labels, penalty = (SIGNS > 0) * 1.0, 0.3
+    for make in (ls.losses.linear_regression, ls.losses.phase_retrieval):
+        assert make(X, Y, total=total).take(chosen)(w) == pytest.approx(make(X[chosen], Y[chosen], total=total)(w), rel=1e-14)
+    part, expected = (ls.losses.logistic_regression(x, y, penalty, total=total) for x, y in ((X, labels), (X[chosen], labels[chosen])))
+    assert part.take(chosen).hessian(w) == pytest.approx(expected.hessian(w), rel=1e-14)
+    assert part.take(chosen).take([1, 0])(w) == pytest.approx(part.take([5, 2])(w), rel=1e-14)
+
+
 def test_labels_of_zero_and_one_are_signs() -> None:
     assert np.array_equal(ls.losses.logistic_regression(X, (SIGNS > 0) * 1.0).data, ls.losses.logistic_regression(X, SIGNS).data)
 
