@@ -98,6 +98,20 @@ def test_a_loss_that_falls_for_ever_has_no_minimum() -> None:
         separable.minimum(0.5)
 
 
+def test_a_slope_along_which_nothing_curves_is_no_minimum_and_a_valley_is_one() -> None:
+    """h w_1² / 2 + s w_2: it falls for ever, also where h = 0, unless the slopes s cancel or are none."""
+    loss = ls.SampledLoss.from_function(inclined, [[1.0, 1.0], [1.0, 2.0]], dim=2)
+    line = dataclasses.replace(loss, data=np.array([[0.0, 1.0], [0.0, 2.0]]), is_quadratic=True)        # else descended for seconds
+    for falling in (loss, line):
+        with pytest.raises(ArithmeticError, match="does not curve"):
+            falling.minimum([0.3, 0.2])
+    for slope in (0.3, 0.0):
+        level = dataclasses.replace(loss, data=np.array([[1.0, -slope], [1.0, slope]]))
+        assert level.minimum([0.3, 0.2]).x == pytest.approx([0.0, 0.2], abs=1e-9)
+    powers = np.linspace(0, 1, 30)[:, None]**np.arange(12)              # eigenvalues over 14 decades
+    assert ls.losses.linear_regression(powers, np.cos(9 * powers[:, 1])).minimum(np.zeros(12)).value < 1e-3
+
+
 @pytest.mark.parametrize("name", ["linear", "mirrored", "logistic"])
 def test_the_landscape_is_the_same_function(name: str) -> None:
     case = CASES[name]
@@ -186,6 +200,12 @@ def written(w, sample, gradient):
 def added(w, sample, gradient):
     gradient[0] += (w[0] - sample[0])**3
     return (w[0] - sample[0])**4 / 4
+
+
+def inclined(w, sample, gradient):
+    gradient[0] = sample[0] * w[0]
+    gradient[1] = sample[1]
+    return sample[0] * w[0]**2 / 2 + sample[1] * w[1]
 
 
 def scaled(w, sample, p, gradient):
