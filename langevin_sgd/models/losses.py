@@ -121,7 +121,8 @@ def matrix_factorisation(rows: ArrayLike, columns: ArrayLike, entries: ArrayLike
     height, width = int(i.max()) + 1, int(j.max()) + 1
     factor, said = _convention(half, total, len(y))
     return SampledLoss(f"matrix factorisation of {height} x {width}, rank {r}, {said}", np.column_stack([i, j, y]), r * (height + width),
-                       np.array([factor, height, r]), sample_losses.factorisation, sample_losses.factorisation_curvature, is_sum=total == "sum")
+                       np.array([factor, height, r]), sample_losses.factorisation, sample_losses.factorisation_curvature,
+                       is_sum=total == "sum")
 
 
 def matrix_sensing(matrices: ArrayLike, targets: ArrayLike, rank: int, *, half: bool = True, total: str = "mean") -> SampledLoss:

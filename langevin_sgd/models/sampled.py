@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from langevin_sgd.core.batches import adding, compile_curvature, compile_sample
 from langevin_sgd.core.lanes import LINE, aligned_floats
 from langevin_sgd.models.arguments import Array, finite, numbers, points, state, whole
+from langevin_sgd.models.differences import column
 from langevin_sgd.models.expressions import variable_names
 from langevin_sgd.models.fields import retold
 from langevin_sgd.models.landscape import CriticalPoint, Landscape
@@ -20,8 +21,6 @@ from langevin_sgd.models.landscape import CriticalPoint, Landscape
 if TYPE_CHECKING:
     from langevin_sgd.models.fields import Names
     from langevin_sgd.models.noise_families import Noise
-
-DIFFERENCE = 2e-3               # step of the differences that a Hessian is made of where none is given, relative to the weight
 
 SampleLoss = Callable[..., float]
 
@@ -44,7 +43,8 @@ class SampledLoss:
         The parameters that the function reads, the factor c of the loss first.
     function, curvature
         ``loss(w, sample, p, gradient)`` adds its gradient to `gradient` and returns the loss; ``curvature(w, sample, p, v, out)`` adds the
-        product of the sample's Hessian and v to `out`, or None, and then Hessians are made of differences of gradients.
+        product of the sample's Hessian and v to `out`, or None, and then Hessians are made of differences of gradients: where these do
+        not settle over ever shorter steps, at a kink, an ArithmeticError says so.
     arguments
         3 or 4 if the function is your own, which may write its gradient and has so many arguments; 0 if it is the library's.
     is_quadratic
@@ -219,7 +219,7 @@ class SampledLoss:
             diagonals(compile_curvature(self.curvature, self.dim, self.data.shape[1], len(self.p)), at, self.data, self.p, out)
         else:
             for j in range(self.dim):
-                out[:, j] = self._column(at, j)[:, j]
+                out[:, j] = column(self, at, j)[:, j]
         return out[:, 0] if self.dim == 1 else out
 
     def minimum(self, start: ArrayLike) -> CriticalPoint:
@@ -326,22 +326,11 @@ class SampledLoss:
         return out
 
     def _differences(self, w: Array) -> Array:
-        """The Hessians of all samples from gradients at two distances, extrapolated: exact for gradients of degree four."""
+        """The Hessians of all samples from their gradients."""
         out = np.empty((self.n_samples, self.dim, self.dim))
         for j in range(self.dim):
-            out[:, j] = self._column(w, j)
+            out[:, j] = column(self, w, j)
         return (out + np.swapaxes(out, 1, 2)) / 2
-
-    def _column(self, w: Array, j: int) -> Array:
-        """Column j of the Hessian of every sample, (N, d)."""
-        h = DIFFERENCE * max(1.0, abs(float(w[j])))
-        return (4 * self._slope(w, j, h) - self._slope(w, j, 2 * h)) / 3
-
-    def _slope(self, w: Array, j: int, h: float) -> Array:
-        up, down = w.copy(), w.copy()
-        up[j] += h
-        down[j] -= h
-        return (self._by_sample(up)[1] - self._by_sample(down)[1]) / (up[j] - down[j])
 
     def __repr__(self) -> str:
         return f"SampledLoss({self.name}; {self.n_samples} samples, {self.dim} weight{'s' if self.dim > 1 else ''})"

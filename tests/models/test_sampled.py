@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import pickle
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import given as examples
 from hypothesis import strategies as st
 
 import langevin_sgd as ls
+from langevin_sgd.models import averaged
 from tests.models.sampled_losses import CASES, SIGNS, Case, X, Y, given, weights
 
 EACH = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
@@ -49,6 +51,31 @@ def test_hessians_without_a_curvature_are_made_of_differences(name: str) -> None
     w = given(case, weights(case, seed=7))
     bare = dataclasses.replace(case.loss, curvature=None)
     assert np.asarray(bare.hessian(w)) == pytest.approx(np.asarray(case.loss.hessian(w)), rel=1e-6, abs=1e-7)
+
+
+def well(w, sample, p, gradient):
+    down = math.exp(-w[0]**2 / (2 * p[0]**2))
+    gradient[0] = w[0] / p[0]**2 * down
+    return 1 - down
+
+
+def test_differences_are_as_short_as_the_loss_is_narrow() -> None:
+    """A well of the width s, h = 1 / s² at its bottom, and ¾ h exp(−1/8) at s / 2."""
+    wide = ls.SampledLoss.from_function(well, [0.0], dim=1, s=1.0)
+    for s in (1e-5, 1e-4, 1e-3, 3e-3, 1e-2, 1.0, 100.0):
+        loss = dataclasses.replace(wide, p=np.array([s]))
+        assert loss.hessian(0.0) == pytest.approx(s**-2, rel=1e-6)
+        assert loss.hessian(s / 2) == pytest.approx(0.75 * math.exp(-1 / 8) / s**2, rel=1e-6)
+    in_equations = averaged._compiled(dataclasses.replace(wide, p=np.array([1e-3])))["hessian"]
+    assert in_equations(0.0) == pytest.approx(1e6, rel=1e-6)
+
+
+def test_differences_beside_a_kink_are_shortened_and_over_it_refused() -> None:
+    loss = ls.SampledLoss.from_function(kinked, [0.0, 1.0], dim=1)
+    for w in (1e-3, -1e-5, 1.0 + 1e-7):
+        assert loss.sample_hessians(w) == pytest.approx([1.0, 1.0], rel=1e-6)
+    with pytest.raises(ArithmeticError, match="weight 0 those of sample 1 do not agree"):
+        loss.hessian(1.0)
 
 
 def test_the_covariance_of_a_regression_is_the_contraction_of_its_fourth_moments() -> None:
@@ -200,6 +227,12 @@ def written(w, sample, gradient):
 def added(w, sample, gradient):
     gradient[0] += (w[0] - sample[0])**3
     return (w[0] - sample[0])**4 / 4
+
+
+def kinked(w, sample, gradient):
+    r = w[0] - sample[0]
+    gradient[0] = r + np.sign(r)
+    return r * r / 2 + abs(r)
 
 
 def inclined(w, sample, gradient):
