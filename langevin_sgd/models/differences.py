@@ -45,6 +45,7 @@ def _with_shorter_steps(loss: SampledLoss, w: Array, j: int, h: float, out: Arra
         part = _part(loss, left)
         (found, height, gap), rounding = _extrapolated(part, w, j, h), _rounding(part, w, h)
         right = _agree(gap, AGREE * height + rounding) | _agree(_lengths(found - out[left]), SAME * height + rounding)
+        right &= (height > 0) | (largest[left] > 0)             # where a slope was found over the tiny step only, none is not yet right
         out[left], largest[left] = found, np.fmax(largest[left], height)
         left, gap = left[~right], gap[~right]
         if not len(left):

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from langevin_sgd.models.differences import column
 from langevin_sgd.models.expressions import variable_names
 from langevin_sgd.models.fields import retold
 from langevin_sgd.models.landscape import CriticalPoint, Landscape
+from langevin_sgd.models.user_losses import argument_count, check_gradient, check_reach
 
 if TYPE_CHECKING:
     from langevin_sgd.models.fields import Names
@@ -102,7 +102,8 @@ class SampledLoss:
         Raises
         ------
         ValueError
-            If Numba cannot compile the function, if the gradient is not that of the loss, or is written into the weights or the data.
+            If Numba cannot compile the function, if the gradient is not that of the loss, or if weights, data or parameters are written
+            into, or arrays are left, for any sample.  This is tried at a few weights.
 
         Examples
         --------
@@ -115,7 +116,7 @@ class SampledLoss:
         """
         from numba.core.errors import NumbaError, UnsupportedBytecodeError
         d, table = whole("dim", dim), _table(data)
-        count = _argument_count(per_sample_loss_gradient)
+        count = argument_count(per_sample_loss_gradient)
         if (count == 4) != bool(values):
             raise ValueError("`per_sample_loss_gradient` takes " + ("p, but no parameters are given by keyword." if count == 4 else
                              f"(w, sample, gradient), but the parameters {', '.join(values)} are given: let it take "
@@ -123,12 +124,12 @@ class SampledLoss:
         p = np.array([finite(name, value) for name, value in values.items()] or [1.0])
         name = getattr(per_sample_loss_gradient, "__name__", "function")
         loss = cls(name, table, d, p, per_sample_loss_gradient, arguments=count)
-        _check_reach(loss)
         try:
+            check_reach(loss)
             loss.sample_gradients(np.zeros(d) if d > 1 else 0.0)
         except (NumbaError, UnsupportedBytecodeError) as error:
             raise ValueError(retold(error, per_sample_loss_gradient, "the arrays w, sample and gradient", "a float")) from None
-        _check_gradient(loss)
+        check_gradient(loss)
         return loss
 
     # ------------------------------------------------------------------------------------------------------------ what it is
@@ -342,52 +343,6 @@ def _table(data: ArrayLike) -> Array:
     if table.ndim != 2 or not table.size:
         raise ValueError(f"`data` has shape {table.shape}, but must be (N, columns), a sample in each row, or (N,).")
     return table
-
-
-def _argument_count(function: Any) -> int:
-    plain = getattr(function, "py_func", function)
-    count = len(inspect.signature(plain).parameters) if inspect.isfunction(plain) else 0
-    if count not in (3, 4):
-        raise ValueError(f"`per_sample_loss_gradient` is {function!r}, but must be a Python function f(w, sample, gradient) or "
-                         "f(w, sample, p, gradient) that returns the loss of one sample and writes its gradient.")
-    return count
-
-
-def _check_reach(loss: SampledLoss) -> None:
-    """Refuse a function that reaches beyond its arrays: compiled code would not notice, and read or write whatever lies there."""
-    plain = getattr(loss.function, "py_func", loss.function)
-    w = np.random.default_rng(1).normal(size=loss.dim)
-    for k in {0, loss.n_samples // 2, loss.n_samples - 1}:
-        given = (w.copy(), loss.data[k].copy(), *([loss.p.copy()] if loss.arguments == 4 else []), np.zeros(loss.dim))
-        try:
-            plain(*given)
-        except IndexError as error:
-            raise ValueError(f"`per_sample_loss_gradient` reaches beyond its arrays: {error}; w and gradient have {loss.dim} entries "
-                             f"(`dim`), a sample has {loss.data.shape[1]}.") from None
-        except Exception:               # what only works when it is compiled is compiled next
-            return
-
-
-def _check_gradient(loss: SampledLoss) -> None:
-    """Refuse a gradient that is not that of the loss, at two places."""
-    before = loss.data.copy()
-    rng = np.random.default_rng(1)
-    for _ in range(2):
-        w, v = rng.normal(size=(2, loss.dim))
-        told, differences, size = loss._by_sample(w)[1] @ v, [], 0.0
-        for h in (1e-4, 2e-4):
-            up, down = loss._by_sample(w + h * v)[0], loss._by_sample(w - h * v)[0]
-            differences.append((up - down) / (2 * h))
-            size = max(size, float(np.abs(up).max()), float(np.abs(told).max()))
-        slope = (4 * differences[0] - differences[1]) / 3
-        wrong = np.abs(told - slope) > 1e-6 * (1 + size) + 10 * np.abs(differences[0] - differences[1])
-        if np.all(np.isfinite(slope)) and np.mean(wrong) > 0.05:       # a kink may lie between for a few
-            k = int(np.argmax(np.abs(told - slope)))
-            raise ValueError(f"`per_sample_loss_gradient` writes a gradient that is not that of its loss: for sample {k} at w = "
-                             f"{np.array2string(w, precision=4)} the slope along {np.array2string(v, precision=4)} is {slope[k]:.6g}, but "
-                             f"the gradient says {told[k]:.6g}.")
-    if not np.array_equal(before, loss.data):
-        raise ValueError("`per_sample_loss_gradient` changes the data; it must only read them.")
 
 
 def sampled(loss: Any, name: str = "loss") -> SampledLoss:

@@ -11,7 +11,7 @@ from hypothesis import given as examples
 from hypothesis import strategies as st
 
 import langevin_sgd as ls
-from langevin_sgd.models import averaged
+from langevin_sgd.models import averaged, user_losses
 from tests.models.sampled_losses import CASES, SIGNS, Case, X, Y, given, weights
 
 EACH = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
@@ -62,7 +62,7 @@ def well(w, sample, p, gradient):
 def test_differences_are_as_short_as_the_loss_is_narrow() -> None:
     """A well of the width s, h = 1 / s² at its bottom, and ¾ h exp(−1/8) at s / 2."""
     wide = ls.SampledLoss.from_function(well, [0.0], dim=1, s=1.0)
-    for s in (1e-5, 1e-4, 1e-3, 3e-3, 1e-2, 1.0, 100.0):
+    for s in (1e-6, 1e-5, 1e-4, 1e-3, 3e-3, 1e-2, 1.0, 100.0):
         loss = dataclasses.replace(wide, p=np.array([s]))
         assert loss.hessian(0.0) == pytest.approx(s**-2, rel=1e-6)
         assert loss.hessian(s / 2) == pytest.approx(0.75 * math.exp(-1 / 8) / s**2, rel=1e-6)
@@ -201,11 +201,11 @@ def test_samples_can_be_taken() -> None:
 def test_what_is_taken_of_a_sum_is_the_sum_of_what_is_taken(total: str) -> None:
     chosen, w = [2, 5, 5], np.array([0.4, -0.3, 0.8])
     labels, penalty = (SIGNS > 0) * 1.0, 0.3
-    for make in (ls.losses.linear_regression, ls.losses.phase_retrieval):
-        assert make(X, Y, total=total).take(chosen)(w) == pytest.approx(make(X[chosen], Y[chosen], total=total)(w), rel=1e-14)
-    part, expected = (ls.losses.logistic_regression(x, y, penalty, total=total) for x, y in ((X, labels), (X[chosen], labels[chosen])))
-    assert part.take(chosen).hessian(w) == pytest.approx(expected.hessian(w), rel=1e-14)
-    assert part.take(chosen).take([1, 0])(w) == pytest.approx(part.take([5, 2])(w), rel=1e-14)
+    whole, expected = (ls.losses.linear_regression(x, y, total=total) for x, y in ((X, Y), (X[chosen], Y[chosen])))
+    assert whole.take(chosen)(w) == pytest.approx(expected(w), rel=1e-14)
+    assert whole.take(chosen).take([1, 0])(w) == pytest.approx(whole.take([5, 2])(w), rel=1e-14)
+    whole, expected = (ls.losses.logistic_regression(x, y, penalty, total=total) for x, y in ((X, labels), (X[chosen], labels[chosen])))
+    assert whole.take(chosen).hessian(w) == pytest.approx(expected.hessian(w), rel=1e-14)
 
 
 def test_labels_of_zero_and_one_are_signs() -> None:
@@ -275,6 +275,34 @@ def test_a_function_that_reaches_beyond_its_arrays_is_refused() -> None:
         ls.SampledLoss.from_function(two, [1.0, 2.0], dim=1)
 
 
+ROWS_OF_TWO = [[0.0, 1.0], [1.0, 2.0], [0.0, 3.0], [1.0, 1.0], [2.0, 1.0], [0.0, 1.0], [1.0, 0.0]]
+
+
+@pytest.mark.parametrize("patience", [1e9, -1.0])
+def test_every_sample_is_tried_for_its_reach_in_python_and_compiled(patience: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sample 4 of seven wants a third weight, or writes into its data, which none but it does."""
+    def picked(w, sample, gradient):
+        k = int(sample[0])
+        gradient[k] = w[k] - sample[1]
+        return 0.5 * (w[k] - sample[1])**2
+
+    def shifted(w, sample, gradient):
+        sample[1] -= 1.0 if sample[0] == 2.0 else 0.0
+        gradient[0] = w[0] - sample[1]
+        return 0.5 * (w[0] - sample[1])**2
+
+    def moved(w, sample, gradient):
+        w[0] -= sample[1]
+        gradient[0] = w[0]
+        return 0.5 * w[0]**2
+
+    monkeypatch.setattr(user_losses, "PATIENCE", patience)
+    for loss, says in ((picked, "beyond its arrays for sample 4"), (shifted, "changes sample for sample 4"), (moved, "changes w for")):
+        with pytest.raises(ValueError, match=says):
+            user_losses.check_reach(ls.SampledLoss("", ROWS_OF_TWO, 2, [1.0], loss, arguments=3))
+    user_losses.check_reach(ls.SampledLoss("", ROWS_OF_TWO, 3, [1.0], picked, arguments=3))
+
+
 def test_the_toy_without_its_averaging_is_flat_at_its_minima() -> None:
     """`theory`, 10: the saddle of each axis at 1/11, 15.345295 above minima without curvature; averaged, the barriers of its docstring."""
     toy = ls.losses.smoothed_toy(shifts=[[0.0, 0.0]])
@@ -294,6 +322,26 @@ def test_a_wrong_gradient_is_refused() -> None:
         return 0.5 * (w[0] - sample[0])**2
     with pytest.raises(ValueError, match="not that of its loss"):
         ls.SampledLoss.from_function(halved, [1.0, 2.0], dim=1)
+
+
+def huber(w, sample, p, gradient):
+    """Of the size p[0], with one kink more at its middle, and with p[1] = p[2] = 1 if it is right."""
+    r = w[0] - sample[0]
+    far = abs(r) > 2.0
+    slope = (2.0 if r > 0 else -2.0 * p[2]) if far else r
+    gradient[0] = p[0] * p[1] * (slope + (1.0 if r > 0 else 0.0))
+    return p[0] * ((2 * (abs(r) - 1) if far else r * r / 2) + max(r, 0.0))
+
+
+def test_small_gradients_and_few_wrong_ones_are_refused_but_kinks_are_not() -> None:
+    """A factor 2 at the size 1e-7; a sign in the branch of 3 % of the samples.  Controls: the right ones, with kinks about w in ten."""
+    x = np.random.default_rng(0).normal(size=1000)
+    x[:10] = np.random.default_rng(1).normal() + 1e-4 * np.linspace(-1, 1, 10)          # where the first w lies
+    loss = ls.SampledLoss.from_function(huber, x, dim=1, size=1.0, factor=1.0, sign=1.0)
+    user_losses.check_gradient(dataclasses.replace(loss, p=np.array([1e-7, 1.0, 1.0])))
+    for wrong in ([1e-7, 2.0, 1.0], [1.0, 1.0, -1.0]):
+        with pytest.raises(ValueError, match="not that of its loss"):
+            user_losses.check_gradient(dataclasses.replace(loss, p=np.array(wrong)))
 
 
 def test_a_function_that_numba_cannot_compile_is_retold() -> None:
