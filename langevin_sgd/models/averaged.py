@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from langevin_sgd.models import differences
 from langevin_sgd.models.arguments import Array
 from langevin_sgd.models.landscape import Landscape
 
@@ -99,14 +100,29 @@ def divergence(x):
     return {divergence}
 """
 
-# Where no curvature is given: differences of gradients, extrapolated.
+# Where no curvature is given: slopes of gradients along a unit vector v over h and 2h, extrapolated, with h shortened until they agree, as
+# in `differences`; at a kink they never do, and the last are taken: a path may come near to one.
 DIFFERENCES = """
 def along(w, sample, p, v, out):
-    for c, h in ((8.0 / 6.0, 1e-3), (-1.0 / 6.0, 2e-3)):
-        up, down = zeros({d}), zeros({d})
-        one(w + h * v, sample, p, up)
-        one(w - h * v, sample, p, down)
-        out += c * (up - down) / (2 * h)
+    h, (up, down, near, far) = {first}, zeros((4, {d}))
+    for j in range({d}):
+        h = max(h, {first} * abs(v[j] * w[j]))
+    for level in range({levels}):
+        gap = size = height = 0.0
+        for slopes, step in ((near, h), (far, 2 * h)):
+            up[:], down[:] = 0.0, 0.0
+            one(w + step * v, sample, p, up)
+            one(w - step * v, sample, p, down)
+            for j in range({d}):
+                slopes[j] = (up[j] - down[j]) / (2 * step)
+                size = max(size, abs(up[j]))
+        for j in range({d}):
+            gap, height = max(gap, abs(near[j] - far[j])), max(height, abs(near[j]))
+        if gap <= {agree} * height + {rounding} * size / h:
+            break
+        h /= {shorter}
+    for j in range({d}):
+        out[j] += (4 * near[j] - far[j]) / 3
 """
 
 
@@ -166,7 +182,9 @@ def _compiled(loss: SampledLoss) -> dict[str, Any]:
 
     sizes: dict[str, Any] = {"d": d, "n": n, "state": "x" if d == 1 else ", ".join(f"x[{k}]" for k in range(d)),
                              "gradient": listed("g[{}]", f" / {n}"), "hessian": rows(lambda i, j: f"h[{i}, {j}] / {n}"),
-                             "lower": rows(lambda i, j: f"c[{i}, {j}]" if j <= i else "0.0"), "divergence": listed("total[{}]")}
+                             "lower": rows(lambda i, j: f"c[{i}, {j}]" if j <= i else "0.0"), "divergence": listed("total[{}]"),
+                             "first": differences.STEP, "levels": differences.LEVELS, "shorter": differences.SHORTER,
+                             "agree": differences.AGREE, "rounding": differences.ROUNDING}
     scope: dict[str, Any] = {"array": np.array, "sqrt": sqrt, "zeros": np.zeros, "data": _frozen(loss.data), "p": _frozen(loss.p)}
     compiled = {"error_model": "numpy"}
     scope["one"] = njit(**compiled)(loss.adding_function)

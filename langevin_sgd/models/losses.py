@@ -82,7 +82,7 @@ def logistic_regression(inputs: ArrayLike, targets: ArrayLike, penalty: float = 
     y = np.where(y > 0, 1.0, -1.0)
     decay, factor, said = not_negative("penalty", penalty), _total(total, len(y)), f"{total} of ln(1 + exp(−y x·w))"
     return SampledLoss(f"logistic regression, {said}", np.column_stack([x, y]), x.shape[1], np.array([factor, decay]),
-                       sample_losses.logistic, sample_losses.logistic_curvature)
+                       sample_losses.logistic, sample_losses.logistic_curvature, is_sum=total == "sum")
 
 
 def phase_retrieval(inputs: ArrayLike, targets: ArrayLike, *, half: bool = True, total: str = "mean") -> SampledLoss:
@@ -122,7 +122,8 @@ def matrix_factorisation(rows: ArrayLike, columns: ArrayLike, entries: ArrayLike
     height, width = int(i.max()) + 1, int(j.max()) + 1
     factor, said = _convention(half, total, len(y))
     return SampledLoss(f"matrix factorisation of {height} x {width}, rank {r}, {said}", np.column_stack([i, j, y]), r * (height + width),
-                       np.array([factor, height, r]), sample_losses.factorisation, sample_losses.factorisation_curvature)
+                       np.array([factor, height, r]), sample_losses.factorisation, sample_losses.factorisation_curvature,
+                       is_sum=total == "sum")
 
 
 def matrix_sensing(matrices: ArrayLike, targets: ArrayLike, rank: int, *, half: bool = True, total: str = "mean") -> SampledLoss:
@@ -149,7 +150,7 @@ def matrix_sensing(matrices: ArrayLike, targets: ArrayLike, rank: int, *, half: 
     factor, said = _convention(half, total, len(y))
     symmetric = ((a + np.swapaxes(a, 1, 2)) / 2).reshape(len(a), n * n)
     return SampledLoss(f"matrix sensing of {n} x {n}, rank {r}, {said}", np.column_stack([symmetric, y]), n * r, np.array([factor, n, r]),
-                       sample_losses.sensing, sample_losses.sensing_curvature)
+                       sample_losses.sensing, sample_losses.sensing_curvature, is_sum=total == "sum")
 
 
 def deep_linear_chain(inputs: ArrayLike, targets: ArrayLike, depth: int, *, half: bool = True, total: str = "mean") -> SampledLoss:
@@ -175,7 +176,7 @@ def deep_linear_chain(inputs: ArrayLike, targets: ArrayLike, depth: int, *, half
     layers, width = whole("depth", depth), x.shape[1]
     factor, said = _convention(half, total, len(x))
     return SampledLoss(f"deep linear chain of {layers} layers, {said}", np.column_stack([x, y]), layers * width, np.array([factor, width]),
-                       sample_losses.deep_chain, sample_losses.deep_chain_curvature, is_quadratic=layers == 1)
+                       sample_losses.deep_chain, sample_losses.deep_chain_curvature, is_quadratic=layers == 1, is_sum=total == "sum")
 
 
 def diagonal_network(inputs: ArrayLike, targets: ArrayLike, *, half: bool = True, total: str = "mean") -> SampledLoss:
@@ -190,7 +191,7 @@ def diagonal_network(inputs: ArrayLike, targets: ArrayLike, *, half: bool = True
     x, y = inputs_and_targets(inputs, targets)
     factor, said = _convention(half, total, len(y))
     return SampledLoss(f"diagonal linear network, {said}", np.column_stack([x, y]), 2 * x.shape[1], np.array([factor]),
-                       sample_losses.diagonal_network, sample_losses.diagonal_network_curvature)
+                       sample_losses.diagonal_network, sample_losses.diagonal_network_curvature, is_sum=total == "sum")
 
 
 def mirrored_parabola(inputs: ArrayLike, targets: ArrayLike, barrier: float, *, half: bool = False, total: str = "mean") -> SampledLoss:
@@ -228,7 +229,8 @@ def mirrored_parabola(inputs: ArrayLike, targets: ArrayLike, barrier: float, *, 
              "quadratic": float(h.var())}
     return SampledLoss(f"mirrored parabola, {said}", np.column_stack([h, r]), 1, np.array([factor, m]), sample_losses.mirrored,
                        sample_losses.mirrored_curvature, known_landscape=mirrored_landscape(curvature, height),
-                       known_noise=Expression(MIRRORED, m=m, **{name: factor**2 * value for name, value in parts.items()}))
+                       known_noise=Expression(MIRRORED, m=m, **{name: factor**2 * value for name, value in parts.items()}),
+                       is_sum=total == "sum")
 
 
 def smoothed_toy(n_samples: int = 1000, dim: int = 2, spread: float = 0.1, *, shifts: ArrayLike | None = None, factor: float = 15.0,
@@ -269,7 +271,7 @@ def _regression(name: str, x: Array, y: Array, convention: tuple[bool, str], fun
                 curvature: Callable[..., None], *parameters: float, quadratic: bool = False) -> SampledLoss:
     factor, said = _convention(*convention, len(y))
     return SampledLoss(f"{name}, {said}", np.column_stack([x, y]), x.shape[1], np.array([factor, *parameters]), function, curvature,
-                       is_quadratic=quadratic)
+                       is_quadratic=quadratic, is_sum=convention[1] == "sum")
 
 
 def _convention(half: bool, total: str, n: int) -> tuple[float, str]:

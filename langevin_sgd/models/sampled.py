@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -13,15 +12,15 @@ from numpy.typing import ArrayLike
 from langevin_sgd.core.batches import adding, compile_curvature, compile_sample
 from langevin_sgd.core.lanes import LINE, aligned_floats
 from langevin_sgd.models.arguments import Array, finite, numbers, points, state, whole
+from langevin_sgd.models.differences import column
 from langevin_sgd.models.expressions import variable_names
 from langevin_sgd.models.fields import retold
 from langevin_sgd.models.landscape import CriticalPoint, Landscape
+from langevin_sgd.models.user_losses import argument_count, check_gradient, check_reach
 
 if TYPE_CHECKING:
     from langevin_sgd.models.fields import Names
     from langevin_sgd.models.noise_families import Noise
-
-DIFFERENCE = 2e-3               # step of the differences that a Hessian is made of where none is given, relative to the weight
 
 SampleLoss = Callable[..., float]
 
@@ -44,11 +43,14 @@ class SampledLoss:
         The parameters that the function reads, the factor c of the loss first.
     function, curvature
         ``loss(w, sample, p, gradient)`` adds its gradient to `gradient` and returns the loss; ``curvature(w, sample, p, v, out)`` adds the
-        product of the sample's Hessian and v to `out`, or None, and then Hessians are made of differences of gradients.
+        product of the sample's Hessian and v to `out`, or None, and then Hessians are made of differences of gradients: where these do
+        not settle over ever shorter steps, at a kink, an ArithmeticError says so.
     arguments
         3 or 4 if the function is your own, which may write its gradient and has so many arguments; 0 if it is the library's.
     is_quadratic
         Whether every sample's loss is quadratic in w: then the noise is exactly quadratic (`theory`, 2.1).
+    is_sum
+        Whether L is the sum over the samples: c then has the factor N, as p[0].
 
     Notes
     -----
@@ -74,6 +76,7 @@ class SampledLoss:
     known_landscape: Landscape | None = None
     known_noise: Noise | None = None
     arguments: int = 0
+    is_sum: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "data", np.ascontiguousarray(self.data, dtype=float))
@@ -99,7 +102,8 @@ class SampledLoss:
         Raises
         ------
         ValueError
-            If Numba cannot compile the function, if the gradient is not that of the loss, or is written into the weights or the data.
+            If Numba cannot compile the function, if the gradient is not that of the loss, or if weights, data or parameters are written
+            into, or arrays are left, for any sample.  This is tried at a few weights.
 
         Examples
         --------
@@ -112,7 +116,7 @@ class SampledLoss:
         """
         from numba.core.errors import NumbaError, UnsupportedBytecodeError
         d, table = whole("dim", dim), _table(data)
-        count = _argument_count(per_sample_loss_gradient)
+        count = argument_count(per_sample_loss_gradient)
         if (count == 4) != bool(values):
             raise ValueError("`per_sample_loss_gradient` takes " + ("p, but no parameters are given by keyword." if count == 4 else
                              f"(w, sample, gradient), but the parameters {', '.join(values)} are given: let it take "
@@ -120,12 +124,12 @@ class SampledLoss:
         p = np.array([finite(name, value) for name, value in values.items()] or [1.0])
         name = getattr(per_sample_loss_gradient, "__name__", "function")
         loss = cls(name, table, d, p, per_sample_loss_gradient, arguments=count)
-        _check_reach(loss)
         try:
+            check_reach(loss)
             loss.sample_gradients(np.zeros(d) if d > 1 else 0.0)
         except (NumbaError, UnsupportedBytecodeError) as error:
             raise ValueError(retold(error, per_sample_loss_gradient, "the arrays w, sample and gradient", "a float")) from None
-        _check_gradient(loss)
+        check_gradient(loss)
         return loss
 
     # ------------------------------------------------------------------------------------------------------------ what it is
@@ -151,6 +155,8 @@ class SampledLoss:
     def take(self, samples: ArrayLike) -> SampledLoss:
         """Return the loss on some of the samples, given by their numbers; a number may occur more than once.
 
+        A loss that is the sum over its samples becomes the sum over those.
+
         Examples
         --------
         >>> import langevin_sgd as ls
@@ -160,7 +166,8 @@ class SampledLoss:
         chosen = np.atleast_1d(np.asarray(samples))
         if chosen.ndim != 1 or not len(chosen) or chosen.dtype.kind not in "iu" or chosen.min() < 0 or chosen.max() >= self.n_samples:
             raise ValueError(f"`samples` is {samples!r}, but must be a list of whole numbers from 0 to {self.n_samples - 1}.")
-        return replace(self, data=self.data[chosen], known_landscape=None, known_noise=None)
+        factor = self.p[0] * (len(chosen) / self.n_samples if self.is_sum else 1.0)
+        return replace(self, data=self.data[chosen], p=np.array([factor, *self.p[1:]]), known_landscape=None, known_noise=None)
 
     # -------------------------------------------------------------------------------------------------------------- values
 
@@ -213,7 +220,7 @@ class SampledLoss:
             diagonals(compile_curvature(self.curvature, self.dim, self.data.shape[1], len(self.p)), at, self.data, self.p, out)
         else:
             for j in range(self.dim):
-                out[:, j] = self._column(at, j)[:, j]
+                out[:, j] = column(self, at, j)[:, j]
         return out[:, 0] if self.dim == 1 else out
 
     def minimum(self, start: ArrayLike) -> CriticalPoint:
@@ -320,22 +327,11 @@ class SampledLoss:
         return out
 
     def _differences(self, w: Array) -> Array:
-        """The Hessians of all samples from gradients at two distances, extrapolated: exact for gradients of degree four."""
+        """The Hessians of all samples from their gradients."""
         out = np.empty((self.n_samples, self.dim, self.dim))
         for j in range(self.dim):
-            out[:, j] = self._column(w, j)
+            out[:, j] = column(self, w, j)
         return (out + np.swapaxes(out, 1, 2)) / 2
-
-    def _column(self, w: Array, j: int) -> Array:
-        """Column j of the Hessian of every sample, (N, d)."""
-        h = DIFFERENCE * max(1.0, abs(float(w[j])))
-        return (4 * self._slope(w, j, h) - self._slope(w, j, 2 * h)) / 3
-
-    def _slope(self, w: Array, j: int, h: float) -> Array:
-        up, down = w.copy(), w.copy()
-        up[j] += h
-        down[j] -= h
-        return (self._by_sample(up)[1] - self._by_sample(down)[1]) / (up[j] - down[j])
 
     def __repr__(self) -> str:
         return f"SampledLoss({self.name}; {self.n_samples} samples, {self.dim} weight{'s' if self.dim > 1 else ''})"
@@ -347,52 +343,6 @@ def _table(data: ArrayLike) -> Array:
     if table.ndim != 2 or not table.size:
         raise ValueError(f"`data` has shape {table.shape}, but must be (N, columns), a sample in each row, or (N,).")
     return table
-
-
-def _argument_count(function: Any) -> int:
-    plain = getattr(function, "py_func", function)
-    count = len(inspect.signature(plain).parameters) if inspect.isfunction(plain) else 0
-    if count not in (3, 4):
-        raise ValueError(f"`per_sample_loss_gradient` is {function!r}, but must be a Python function f(w, sample, gradient) or "
-                         "f(w, sample, p, gradient) that returns the loss of one sample and writes its gradient.")
-    return count
-
-
-def _check_reach(loss: SampledLoss) -> None:
-    """Refuse a function that reaches beyond its arrays: compiled code would not notice, and read or write whatever lies there."""
-    plain = getattr(loss.function, "py_func", loss.function)
-    w = np.random.default_rng(1).normal(size=loss.dim)
-    for k in {0, loss.n_samples // 2, loss.n_samples - 1}:
-        given = (w.copy(), loss.data[k].copy(), *([loss.p.copy()] if loss.arguments == 4 else []), np.zeros(loss.dim))
-        try:
-            plain(*given)
-        except IndexError as error:
-            raise ValueError(f"`per_sample_loss_gradient` reaches beyond its arrays: {error}; w and gradient have {loss.dim} entries "
-                             f"(`dim`), a sample has {loss.data.shape[1]}.") from None
-        except Exception:               # what only works when it is compiled is compiled next
-            return
-
-
-def _check_gradient(loss: SampledLoss) -> None:
-    """Refuse a gradient that is not that of the loss, at two places."""
-    before = loss.data.copy()
-    rng = np.random.default_rng(1)
-    for _ in range(2):
-        w, v = rng.normal(size=(2, loss.dim))
-        told, differences, size = loss._by_sample(w)[1] @ v, [], 0.0
-        for h in (1e-4, 2e-4):
-            up, down = loss._by_sample(w + h * v)[0], loss._by_sample(w - h * v)[0]
-            differences.append((up - down) / (2 * h))
-            size = max(size, float(np.abs(up).max()), float(np.abs(told).max()))
-        slope = (4 * differences[0] - differences[1]) / 3
-        wrong = np.abs(told - slope) > 1e-6 * (1 + size) + 10 * np.abs(differences[0] - differences[1])
-        if np.all(np.isfinite(slope)) and np.mean(wrong) > 0.05:       # a kink may lie between for a few
-            k = int(np.argmax(np.abs(told - slope)))
-            raise ValueError(f"`per_sample_loss_gradient` writes a gradient that is not that of its loss: for sample {k} at w = "
-                             f"{np.array2string(w, precision=4)} the slope along {np.array2string(v, precision=4)} is {slope[k]:.6g}, but "
-                             f"the gradient says {told[k]:.6g}.")
-    if not np.array_equal(before, loss.data):
-        raise ValueError("`per_sample_loss_gradient` changes the data; it must only read them.")
 
 
 def sampled(loss: Any, name: str = "loss") -> SampledLoss:

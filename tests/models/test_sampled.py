@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import pickle
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import given as examples
 from hypothesis import strategies as st
 
 import langevin_sgd as ls
+from langevin_sgd.models import averaged, user_losses
 from tests.models.sampled_losses import CASES, SIGNS, Case, X, Y, given, weights
 
 EACH = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
@@ -49,6 +51,31 @@ def test_hessians_without_a_curvature_are_made_of_differences(name: str) -> None
     w = given(case, weights(case, seed=7))
     bare = dataclasses.replace(case.loss, curvature=None)
     assert np.asarray(bare.hessian(w)) == pytest.approx(np.asarray(case.loss.hessian(w)), rel=1e-6, abs=1e-7)
+
+
+def well(w, sample, p, gradient):
+    down = math.exp(-w[0]**2 / (2 * p[0]**2))
+    gradient[0] = w[0] / p[0]**2 * down
+    return 1 - down
+
+
+def test_differences_are_as_short_as_the_loss_is_narrow() -> None:
+    """A well of the width s, h = 1 / s² at its bottom, and ¾ h exp(−1/8) at s / 2."""
+    wide = ls.SampledLoss.from_function(well, [0.0], dim=1, s=1.0)
+    for s in (1e-6, 1e-5, 1e-4, 1e-3, 3e-3, 1e-2, 1.0, 100.0):
+        loss = dataclasses.replace(wide, p=np.array([s]))
+        assert loss.hessian(0.0) == pytest.approx(s**-2, rel=1e-6)
+        assert loss.hessian(s / 2) == pytest.approx(0.75 * math.exp(-1 / 8) / s**2, rel=1e-6)
+    in_equations = averaged._compiled(dataclasses.replace(wide, p=np.array([1e-3])))["hessian"]
+    assert in_equations(0.0) == pytest.approx(1e6, rel=1e-6)
+
+
+def test_differences_beside_a_kink_are_shortened_and_over_it_refused() -> None:
+    loss = ls.SampledLoss.from_function(kinked, [0.0, 1.0], dim=1)
+    for w in (1e-3, -1e-5, 1.0 + 1e-7):
+        assert loss.sample_hessians(w) == pytest.approx([1.0, 1.0], rel=1e-6)
+    with pytest.raises(ArithmeticError, match="weight 0 those of sample 1 do not agree"):
+        loss.hessian(1.0)
 
 
 def test_the_covariance_of_a_regression_is_the_contraction_of_its_fourth_moments() -> None:
@@ -96,6 +123,20 @@ def test_a_loss_that_falls_for_ever_has_no_minimum() -> None:
     separable = ls.losses.logistic_regression([1.0, 2.0, -1.0], [1, 1, 0])
     with pytest.raises(ArithmeticError, match="found no minimum"):
         separable.minimum(0.5)
+
+
+def test_a_slope_along_which_nothing_curves_is_no_minimum_and_a_valley_is_one() -> None:
+    """h w_1² / 2 + s w_2: it falls for ever, also where h = 0, unless the slopes s cancel or are none."""
+    loss = ls.SampledLoss.from_function(inclined, [[1.0, 1.0], [1.0, 2.0]], dim=2)
+    line = dataclasses.replace(loss, data=np.array([[0.0, 1.0], [0.0, 2.0]]), is_quadratic=True)        # else descended for seconds
+    for falling in (loss, line):
+        with pytest.raises(ArithmeticError, match="does not curve"):
+            falling.minimum([0.3, 0.2])
+    for slope in (0.3, 0.0):
+        level = dataclasses.replace(loss, data=np.array([[1.0, -slope], [1.0, slope]]))
+        assert level.minimum([0.3, 0.2]).x == pytest.approx([0.0, 0.2], abs=1e-9)
+    powers = np.linspace(0, 1, 30)[:, None]**np.arange(12)              # eigenvalues over 14 decades
+    assert ls.losses.linear_regression(powers, np.cos(9 * powers[:, 1])).minimum(np.zeros(12)).value < 1e-3
 
 
 @pytest.mark.parametrize("name", ["linear", "mirrored", "logistic"])
@@ -156,6 +197,17 @@ def test_samples_can_be_taken() -> None:
         CASES["linear"].loss.take([13])
 
 
+@pytest.mark.parametrize("total", ["sum", "mean"])
+def test_what_is_taken_of_a_sum_is_the_sum_of_what_is_taken(total: str) -> None:
+    chosen, w = [2, 5, 5], np.array([0.4, -0.3, 0.8])
+    labels, penalty = (SIGNS > 0) * 1.0, 0.3
+    whole, expected = (ls.losses.linear_regression(x, y, total=total) for x, y in ((X, Y), (X[chosen], Y[chosen])))
+    assert whole.take(chosen)(w) == pytest.approx(expected(w), rel=1e-14)
+    assert whole.take(chosen).take([1, 0])(w) == pytest.approx(whole.take([5, 2])(w), rel=1e-14)
+    whole, expected = (ls.losses.logistic_regression(x, y, penalty, total=total) for x, y in ((X, labels), (X[chosen], labels[chosen])))
+    assert whole.take(chosen).hessian(w) == pytest.approx(expected.hessian(w), rel=1e-14)
+
+
 def test_labels_of_zero_and_one_are_signs() -> None:
     assert np.array_equal(ls.losses.logistic_regression(X, (SIGNS > 0) * 1.0).data, ls.losses.logistic_regression(X, SIGNS).data)
 
@@ -175,6 +227,18 @@ def written(w, sample, gradient):
 def added(w, sample, gradient):
     gradient[0] += (w[0] - sample[0])**3
     return (w[0] - sample[0])**4 / 4
+
+
+def kinked(w, sample, gradient):
+    r = w[0] - sample[0]
+    gradient[0] = r + np.sign(r)
+    return r * r / 2 + abs(r)
+
+
+def inclined(w, sample, gradient):
+    gradient[0] = sample[0] * w[0]
+    gradient[1] = sample[1]
+    return sample[0] * w[0]**2 / 2 + sample[1] * w[1]
 
 
 def scaled(w, sample, p, gradient):
@@ -211,6 +275,34 @@ def test_a_function_that_reaches_beyond_its_arrays_is_refused() -> None:
         ls.SampledLoss.from_function(two, [1.0, 2.0], dim=1)
 
 
+ROWS_OF_TWO = [[0.0, 1.0], [1.0, 2.0], [0.0, 3.0], [1.0, 1.0], [2.0, 1.0], [0.0, 1.0], [1.0, 0.0]]
+
+
+@pytest.mark.parametrize("patience", [1e9, -1.0])
+def test_every_sample_is_tried_for_its_reach_in_python_and_compiled(patience: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sample 4 of seven wants a third weight, or writes into its data, which none but it does."""
+    def picked(w, sample, gradient):
+        k = int(sample[0])
+        gradient[k] = w[k] - sample[1]
+        return 0.5 * (w[k] - sample[1])**2
+
+    def shifted(w, sample, gradient):
+        sample[1] -= 1.0 if sample[0] == 2.0 else 0.0
+        gradient[0] = w[0] - sample[1]
+        return 0.5 * (w[0] - sample[1])**2
+
+    def moved(w, sample, gradient):
+        w[0] -= sample[1]
+        gradient[0] = w[0]
+        return 0.5 * w[0]**2
+
+    monkeypatch.setattr(user_losses, "PATIENCE", patience)
+    for loss, says in ((picked, "beyond its arrays for sample 4"), (shifted, "changes sample for sample 4"), (moved, "changes w for")):
+        with pytest.raises(ValueError, match=says):
+            user_losses.check_reach(ls.SampledLoss("", ROWS_OF_TWO, 2, [1.0], loss, arguments=3))
+    user_losses.check_reach(ls.SampledLoss("", ROWS_OF_TWO, 3, [1.0], picked, arguments=3))
+
+
 def test_the_toy_without_its_averaging_is_flat_at_its_minima() -> None:
     """`theory`, 10: the saddle of each axis at 1/11, 15.345295 above minima without curvature; averaged, the barriers of its docstring."""
     toy = ls.losses.smoothed_toy(shifts=[[0.0, 0.0]])
@@ -230,6 +322,26 @@ def test_a_wrong_gradient_is_refused() -> None:
         return 0.5 * (w[0] - sample[0])**2
     with pytest.raises(ValueError, match="not that of its loss"):
         ls.SampledLoss.from_function(halved, [1.0, 2.0], dim=1)
+
+
+def huber(w, sample, p, gradient):
+    """Of the size p[0], with one kink more at its middle, and with p[1] = p[2] = 1 if it is right."""
+    r = w[0] - sample[0]
+    far = abs(r) > 2.0
+    slope = (2.0 if r > 0 else -2.0 * p[2]) if far else r
+    gradient[0] = p[0] * p[1] * (slope + (1.0 if r > 0 else 0.0))
+    return p[0] * ((2 * (abs(r) - 1) if far else r * r / 2) + max(r, 0.0))
+
+
+def test_small_gradients_and_few_wrong_ones_are_refused_but_kinks_are_not() -> None:
+    """A factor 2 at the size 1e-7; a sign in the branch of 3 % of the samples.  Controls: the right ones, with kinks about w in ten."""
+    x = np.random.default_rng(0).normal(size=1000)
+    x[:10] = np.random.default_rng(1).normal() + 1e-4 * np.linspace(-1, 1, 10)          # where the first w lies
+    loss = ls.SampledLoss.from_function(huber, x, dim=1, size=1.0, factor=1.0, sign=1.0)
+    user_losses.check_gradient(dataclasses.replace(loss, p=np.array([1e-7, 1.0, 1.0])))
+    for wrong in ([1e-7, 2.0, 1.0], [1.0, 1.0, -1.0]):
+        with pytest.raises(ValueError, match="not that of its loss"):
+            user_losses.check_gradient(dataclasses.replace(loss, p=np.array(wrong)))
 
 
 def test_a_function_that_numba_cannot_compile_is_retold() -> None:

@@ -352,6 +352,14 @@ def test_more_weights_than_samples() -> None:
     assert found.n_flat == 88
 
 
+def test_hessians_in_chunks_are_those_of_the_whole_also_of_a_sum(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = HEAVY.reshape(20, 2)
+    loss = ls.losses.linear_regression(x, x @ [1.0, -0.5], total="sum")
+    whole = sample_curvatures(loss, [1.0, -0.5])
+    monkeypatch.setattr("langevin_sgd.theory.sgd.sample_curvatures.CHUNK", 4 * 7)
+    assert sample_curvatures(loss, [1.0, -0.5]).matrices == pytest.approx(whole.matrices, rel=1e-12)
+
+
 # ---------------------------------------------------------------------------------------------------------------- in words
 
 def test_verdicts_tell_excluded_from_left() -> None:
