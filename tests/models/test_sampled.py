@@ -372,3 +372,17 @@ def test_a_function_that_numba_cannot_compile_is_retold() -> None:
 def test_what_is_wrong_is_named(call, says: str) -> None:
     with pytest.raises(ValueError, match=says):
         call()
+
+
+def test_a_landscape_by_differences_has_the_curvature_of_the_loss() -> None:
+    """Without a curvature of its own: those of the landscape and of the divergence of the noise are differences of slopes."""
+    def bowl(w, sample, gradient):
+        gradient[0] = sample[0] * (w[0] - sample[1])
+        return 0.5 * sample[0] * (w[0] - sample[1]) ** 2
+
+    samples = np.array([[1.0, 0.1], [2.0, 0.2], [4.0, -0.5]])
+    loss = ls.SampledLoss.from_function(bowl, samples, dim=1)
+    assert loss.landscape.hessian(0.1) == pytest.approx(samples[:, 0].mean(), rel=1e-9)
+    slope = 2 * np.cov(samples[:, 0] * (0.1 - samples[:, 1]), samples[:, 0], bias=True)[0, 1]          # C' = 2 Cov(g, h)
+    sde = ls.sgd(loss, loss.noise, learning_rate=0.2, interpretation="klimontovich")
+    assert sde.ito_drift(0.1) - sde.drift(0.1) == pytest.approx(0.1 * slope, rel=1e-6)                # ε C' / 2
