@@ -76,8 +76,8 @@ def draw_stability(stability: MapLike, *, axes: Sequence[Axes] | None = None, ti
     Returns
     -------
     matplotlib.figure.Figure
-        Between batch sizes that were looked at, boundaries are interpolated.  Where almost every path is attracted again beyond the first
-        limit, bands are drawn.
+        Between batch sizes that were looked at, boundaries are interpolated; simulated ones are drawn in the middle of their errors.  Where
+        almost every path is attracted again beyond the first limit, bands are drawn.
     """
     from matplotlib.figure import Figure
     minima = list(stability.minima)

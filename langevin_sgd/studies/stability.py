@@ -192,6 +192,8 @@ def stability(loss: SampledLoss, at: Any = None, learning_rates: ArrayLike | Non
         - "left": the mean step shrinks, but SGD leaves for its noise.
         - "excluded": the mean step grows: gradient descent leaves as well.
 
+        Within the error of a simulated limit, where it is not told whether almost every path is attracted, it is one of the last two.
+
     Raises
     ------
     ValueError

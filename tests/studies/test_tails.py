@@ -41,7 +41,23 @@ def test_intervals_hold_the_exponent():
 def test_laws_without_a_power_tail_have_no_plateau(draw):
     tail = ls.tail_exponent(draw(RNG(3)))
     assert not tail.has_plateau and tail.is_power_law is False and "no plateau: it goes from" in tail.exponent.verdict
-    assert "no power law" in repr(tail) and tail.values[-1] > 2 * tail.values[0]
+    assert tail.rises and "(no power law" in repr(tail) and tail.values[-1] > 2 * tail.values[0]
+
+
+@pytest.mark.parametrize("exponent", [2.0, 3.0])
+def test_few_numbers_do_not_tell(exponent):
+    """Student's law, 30 samples of 10 000: no power law is seen yet, nor denied, in 25 or more.  Control: for normal numbers it is."""
+    said = [ls.tail_exponent(RNG(k).standard_t(exponent, size=(40, 250))) for k in range(30)]
+    assert sum(tail.is_power_law is None for tail in said) >= 25
+    unsure = next(tail for tail in said if not tail.rises)
+    assert "not told whether a power law" in repr(unsure) and "take more samples to tell" in unsure.exponent.verdict
+    assert sum(ls.tail_exponent(RNG(k).normal(size=(40, 250))).is_power_law is False for k in range(30)) >= 25
+
+
+def test_one_threshold_does_not_tell():
+    for sample in (RNG(5).standard_t(2.0, size=(40, 500)), RNG(5).normal(size=(40, 500))):
+        assert ls.tail_exponent(sample, share=0.05).is_power_law is None
+    assert ls.tail_exponent(RNG(5).normal(size=300)).is_power_law is None
 
 
 def test_large_exponents_are_not_trusted():

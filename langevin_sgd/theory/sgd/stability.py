@@ -134,9 +134,11 @@ class MinibatchStability:
         return self.moments.in_mean_square
 
     @property
-    def almost_surely(self) -> bool:
-        """Whether almost every path comes nearer."""
-        return self.in_mean_square or self.exponent.value < 0
+    def almost_surely(self) -> bool | None:
+        """Whether almost every path comes nearer; None where the error of the exponent does not tell."""
+        if self.in_mean_square or self.exponent.sign:
+            return self.in_mean_square or self.exponent.sign < 0
+        return None if self.exponent.error else False
 
     @property
     def metastable(self) -> bool:
@@ -145,7 +147,10 @@ class MinibatchStability:
 
     @property
     def region(self) -> str:
-        """One of "excluded" (by η), "left" (by SGD, for its noise), "attracted only" (almost surely, not in mean square), "metastable"."""
+        """One of "excluded" (by η), "left" (by SGD, for its noise), "attracted only" (almost surely, not in mean square), "metastable".
+
+        Where it is not told whether almost every path is attracted, it is not said to be.
+        """
         return REGIONS[METASTABLE if self.metastable else ATTRACTED if self.almost_surely else LEFT if self.in_mean else EXCLUDED]
 
     @property
@@ -156,20 +161,24 @@ class MinibatchStability:
         if self.almost_surely:
             tails = f": heavy tails, P(|w| > r) ~ r^−{self.tail_exponent:.3g}" if self.has_noise and self.tail_exponent < math.inf else ""
             return f"almost every path is attracted, but there is no metastable state: {self.moments.lost_because}{tails}"
+        if self.almost_surely is None:
+            return f"there is no metastable state: {self.moments.lost_because}; whether almost every path is attracted is not told, for " \
+                   "the Lyapunov exponent is not told apart from 0"
         return f"{'SGD leaves it' if self.in_mean else 'excluded'}: {self.moments.lost_because}"
 
     def __str__(self) -> str:
         m, e = self.moments, self.exponent
         flat = f"; without {self.n_flat} direction{'s' * (self.n_flat > 1)} along which no sample curves" if self.n_flat else ""
         error = f" ± {e.error:.1g}" if e.error else ""
-        told = "" if e.sign or self.in_mean_square else ", which is not told from 0"
+        told = ", which is not told apart from 0" if self.almost_surely is None else ""
+        words = {True: "stable", False: "unstable", None: "not told"}
         curved = " to ".join(dict.fromkeys(f"{m.learning_rate * value:.4g}" for value in (m.least, m.largest)))
         rows = [("in the mean", self.in_mean, f"spectral radius {m.mean_radius:.4g}, η λ = {curved}"),
                 ("in mean square", self.in_mean_square, f"spectral radius {m.mean_square_radius:.4g}"),
                 ("almost surely", self.almost_surely, f"Lyapunov exponent {e.value:.4g}{error}{told} ({e.method})")]
         return "\n".join([self.verdict, f"at {np.array2string(self.at, precision=4, threshold=6)}, learning rate {m.learning_rate:g}, "
                           f"{self.batches}{flat}",
-                          *(f"- {name}: {'stable' if holds else 'unstable'}, {numbers}" for name, holds, numbers in rows)])
+                          *(f"- {name}: {words[holds]}, {numbers}" for name, holds, numbers in rows)])
 
     __repr__ = __str__
 
@@ -236,7 +245,7 @@ def minibatch_stability(loss: SampledLoss, at: ArrayLike | CriticalPoint, *, lea
 
 def _tail(near: LinearisedSGD, moments: MomentStability, exponent: Exponent) -> float:
     """Kesten's exponent.  Where it is large rare batches decide, which lattices do not know."""
-    if near.samples.n_directions > 1 or not exponent.value < 0 or near.product.laws is None:
+    if near.samples.n_directions > 1 or exponent.sign >= 0 or near.product.laws is None:
         return math.nan
     law, eta = near.product.laws[0], moments.learning_rate
     if not law.is_exact and moments.in_mean_square:

@@ -39,6 +39,8 @@ class StabilityLimits:
     intervals
         All (low, high) found in which the exponent is negative: at maxima they begin above 0, and there can be more than one.  Next to the
         learning rates 1/h of discrete data there are more, too narrow to be found.
+    interval_errors
+        How far each of these two ends may be off: so much inside them, the sign is told.
     """
 
     in_mean: float
@@ -46,12 +48,14 @@ class StabilityLimits:
     almost_surely: float
     almost_surely_error: float
     intervals: tuple[tuple[float, float], ...]
+    interval_errors: tuple[tuple[float, float], ...]
 
     def region(self, learning_rate: float) -> str:
-        """Return the region that a learning rate is in, as `MinibatchStability.region`."""
+        """Return the region of a learning rate, as `MinibatchStability.region`: within the error of a limit, not "attracted only"."""
         if learning_rate < self.in_mean_square:
             return REGIONS[METASTABLE]
-        if any(low < learning_rate < high for low, high in self.intervals):
+        if any(low + before < learning_rate < high - after
+               for (low, high), (before, after) in zip(self.intervals, self.interval_errors, strict=True)):
             return REGIONS[ATTRACTED]
         return REGIONS[LEFT if learning_rate < self.in_mean else EXCLUDED]
 
@@ -103,33 +107,39 @@ def limits_of(near: LinearisedSGD) -> StabilityLimits:
     in_mean = 2 * (1 + near.batches.momentum) / float(h[-1]) if h[0] > FLAT * h[-1] else 0.0
     in_mean_square = near.second_moments.largest_rate() if in_mean else 0.0
     found = _attracting(near, in_mean, in_mean_square)
-    first = found[0] if found and found[0][0] == 0 else (0.0, 0.0, 0.0)
-    return StabilityLimits(in_mean, in_mean_square, first[1], first[2], tuple((low, high) for low, high, _ in found))
+    first = found[0][1] if found and found[0][0][0] == 0 else (0.0, 0.0)
+    return StabilityLimits(in_mean, in_mean_square, *first, tuple((low, high) for (low, _), (high, _) in found),
+                           tuple((before, after) for (_, before), (_, after) in found))
 
 
-def _attracting(near: LinearisedSGD, in_mean: float, in_mean_square: float) -> list[tuple[float, float, float]]:
-    """Where the exponent is negative: low, high, and the error of the latter."""
+def _attracting(near: LinearisedSGD, in_mean: float, in_mean_square: float) -> list[tuple[tuple[float, float], tuple[float, float]]]:
+    """Where the exponent is negative: the two ends, each with its error."""
     sizes, product = near.samples.sizes, near.product
     low = BELOW * in_mean_square or BEFORE / float(sizes.max())
     high = BEYOND * max(in_mean, 1 / float(np.median(sizes[sizes > 0])))
     factor = 10 ** (1 / PER_DECADE[product.is_exact])
-    found: list[tuple[float, float, float]] = []
-    began, rate, negative = 0.0, low, in_mean_square > 0 or _is_negative(product, low)
+    found: list[tuple[tuple[float, float], tuple[float, float]]] = []
+    began, rate, negative = (0.0, 0.0), low, in_mean_square > 0 or _sign(product, low) < 0
+    before = rate
     while rate < high or negative:
-        before, rate = rate, rate * factor
-        if _is_negative(product, rate) == negative:
+        rate *= factor
+        sign = _sign(product, rate)
+        if sign == 0:
             continue
-        root, error = (_root if product.is_exact else _bracketed)(product, before, rate)
+        if (sign < 0) == negative:
+            before = rate
+            continue
+        end = (_root if product.is_exact else _bracketed)(product, before, rate)
         if negative:
-            found.append((began, root, error))
-        began, negative = root, not negative
+            found.append((began, end))
+        began, before, negative = end, rate, not negative
     return found
 
 
-def _is_negative(product: RandomProduct, rate: float) -> bool:
-    """Whether the exponent is negative, and, where it is simulated, told from zero."""
+def _sign(product: RandomProduct, rate: float) -> int:
+    """−1 where the exponent is negative, else 1; 0 where it is simulated, and its sign is not told."""
     exponent = product.exponent(rate, "sign")
-    return exponent.value < 0 if product.is_exact else exponent.sign < 0
+    return exponent.sign if not product.is_exact else -1 if exponent.value < 0 else 1
 
 
 def _root(product: RandomProduct, low: float, high: float) -> tuple[float, float]:
@@ -152,6 +162,15 @@ def _bracketed(product: RandomProduct, low: float, high: float) -> tuple[float, 
         middle = math.sqrt(low * high)
         sign = product.exponent(middle, "sign").sign
         if sign == 0:
+            low, high = _nearest_told(product, low, middle), _nearest_told(product, high, middle)
             break
         low, high = (middle, high) if sign == below else (low, middle)
     return (low + high) / 2, (high - low) / 2
+
+
+def _nearest_told(product: RandomProduct, told: float, untold: float) -> float:
+    """A learning rate at which the sign of a simulated exponent is told, about as near as can be to one at which it is not."""
+    while abs(math.log(told / untold)) > NARROW:
+        middle = math.sqrt(told * untold)
+        told, untold = (middle, untold) if product.exponent(middle, "sign").sign else (told, middle)
+    return told

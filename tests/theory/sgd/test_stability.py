@@ -11,7 +11,7 @@ import pytest
 import langevin_sgd as ls
 from langevin_sgd.theory.sgd.batch_law import FINER, BatchLaw, _counted, _lattice, batch_law
 from langevin_sgd.theory.sgd.linearised import Batches, LinearisedSGD
-from langevin_sgd.theory.sgd.lyapunov import RandomProduct
+from langevin_sgd.theory.sgd.lyapunov import Exponent, RandomProduct
 from langevin_sgd.theory.sgd.sample_curvatures import sample_curvatures
 from tests import oracles
 from tests.models.sampled_losses import CASES
@@ -324,6 +324,28 @@ def test_limits_of_a_simulated_product() -> None:
         eta = limits.almost_surely + side * (limits.almost_surely_error + 0.05 * limits.almost_surely)
         value, error = simulated(h, eta, 2, "iid", 0.0)
         assert side * value > 5 * error
+
+
+def test_a_sign_that_is_not_told_is_not_said() -> None:
+    """Exponents 2 standard errors from 0, and, as a control, 6; with η λ = 1.2 and 3.  A limit keeps its error for its regions."""
+    loss = parabolas(np.array([10.0] + 9 * [0.0]))
+    for eta, lost in ((1.2, "left"), (3.0, "excluded")):
+        found = ls.theory.minibatch_stability(loss, 0.0, learning_rate=eta, batch_size=1)
+        for value, holds, region in ((-6e-4, True, "attracted only"), (-2e-4, None, lost), (2e-4, None, lost), (6e-4, False, lost)):
+            near = replace(found, exponent=Exponent(value, 1e-4, "products"))
+            assert (near.almost_surely, near.region) == (holds, region)
+            assert ("almost surely: not told" in str(near)) == ("not told apart from 0" in near.verdict) == (holds is None)
+    x = np.random.default_rng(0).normal(size=(5, 2))
+    limits = ls.theory.stability_limits(ls.losses.linear_regression(x, np.zeros(5)), [0.0, 0.0], batch_size=2, rng=1)
+    error = limits.almost_surely_error
+    assert limits.interval_errors == ((0.0, error),) and 0.001 < error / limits.almost_surely < 0.02
+    assert [limits.region(limits.almost_surely + k * error) for k in (-1.1, -0.9, 0.9)] == ["attracted only", "left", "left"]
+
+
+def test_an_exponent_that_is_exactly_0_is_told() -> None:
+    """h is 10 or 0: at η = 0.2, ln |1 − 10 η| = 0, and no path comes nearer."""
+    found = ls.theory.minibatch_stability(parabolas(np.array([10.0] + 9 * [0.0])), 0.0, learning_rate=0.2, batch_size=1)
+    assert found.almost_surely is False and "not told" not in str(found)
 
 
 def test_directions_without_curvature_are_left_out() -> None:

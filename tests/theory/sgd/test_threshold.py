@@ -5,6 +5,7 @@ import mpmath
 import numpy as np
 import pytest
 
+import langevin_sgd as ls
 from langevin_sgd.theory import levy_exit_time, siegmund_nu, threshold_ratio
 from tests import oracles
 
@@ -57,8 +58,29 @@ def test_through_a_saddle_the_ratio_is_one():
     assert abs(exact - 1) < 0.02 < threshold_ratio(**UNIT).value - 1
 
 
+@pytest.mark.parametrize(("learning_rate", "slope"), [(0.0125, 0.3), (0.01, 0.2), (0.05, 0.5), (0.2, 2.0)])
+def test_what_is_left_out_against_the_exact_chain(learning_rate, slope):
+    """Thresholds near the minimum, where η L'' / 2 is 3.5 to 7 times too small, and one far from it, where it is enough."""
+    sde, end = ls.SDE("-x", ls.noise.Constant(1.0), learning_rate), ls.Interval(high=slope)
+    exact, equation = (tau.log_value for tau in (ls.Chain(sde, learning_rate).mean_passage_time(0.0, end),
+                                                 ls.exact.mean_passage_time(sde, 0.0, end)))
+    found = threshold_ratio(**UNIT | {"slope": slope, "learning_rate": learning_rate})
+    gap = found.value / math.exp(exact - equation) - 1
+    assert found.applies
+    assert 0.5 * found.expected_error < gap < 1.25 * found.expected_error
+    assert (gap > 2 * learning_rate / 2) == (slope < 1)
+
+
 def test_the_limit_does_not_apply_at_large_learning_rates():
     assert not threshold_ratio(**UNIT | {"learning_rate": 0.6}).applies
+    assert not threshold_ratio(**UNIT | {"slope": 0.0, "learning_rate": 0.6}).applies
+
+
+def test_the_limit_does_not_apply_to_low_barriers():
+    """At barrier over noise 0.2 it is 20 % off."""
+    low, high = (threshold_ratio(**UNIT | {"slope": slope, "learning_rate": 0.002}) for slope in (0.089, 0.09))
+    assert high.applies and not low.applies and low.because.endswith("over noise = 3.96, but must be at least 4")
+    assert not threshold_ratio(**UNIT | {"slope": 0.1}).applies
 
 
 # ----------------------------------------------------------------------------------------------------------- Lévy noise
