@@ -12,6 +12,7 @@ from langevin_sgd.models.full_quadratic import FullQuadratic
 from langevin_sgd.models.measured_noise import FORMS, LARGEST_FULL, MeasuredNoise, Samples
 from langevin_sgd.models.noise_families import Noise, Quadratic
 from langevin_sgd.models.sampled import SampledLoss, sampled
+from langevin_sgd.models.sampling_errors import covariances
 from langevin_sgd.models.strength import covariance_factor
 
 MOST_AXES = 64                  # weights, above which points are chosen at random only, so many times
@@ -256,12 +257,9 @@ def _of_arrays(gradients: Any, at: ArrayLike | None, center: ArrayLike | None, c
     n = g.shape[1]
     if n < 2:
         raise ValueError("`gradients` has one gradient at each point, but a covariance needs at least two.")
-    away = g - g.mean(axis=1, keepdims=True)
-    products = away[:, :, :, None] * away[:, :, None, :]
-    c = products.sum(axis=1) / (n if complete else n - 1)
-    errors = np.zeros_like(c) if complete else products.std(axis=1, ddof=1) / math.sqrt(n)
+    c, variances = covariances(g, complete)
     middle = state("center", center, where.shape[1]) if center is not None else _zero_of_mean(where, g.mean(axis=1))
-    return Samples(middle, where, scale * c, scale * errors, n, f"{n} gradients each")
+    return Samples(middle, where, scale * c, scale * np.sqrt(np.maximum(variances, 0.0)), n, f"{n} gradients each")
 
 
 def _zero_of_mean(where: Array, gradient: Array) -> Array:
