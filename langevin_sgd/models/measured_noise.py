@@ -16,10 +16,12 @@ from langevin_sgd.models.full_quadratic import FullQuadratic
 from langevin_sgd.models.noise_families import Noise, Quadratic
 from langevin_sgd.models.sampling_errors import steadied
 from langevin_sgd.models.strength import covariance_factor
-from langevin_sgd.models.weighted_fits import above_zero, least_squares, nowhere_negative, reweighted
+from langevin_sgd.models.weighted_fits import above_zero, least_squares, nowhere_negative, reweighted, solution
 
 FORMS = ("componentwise", "matrix", "full")
 LARGEST_FULL = 4                # components of a matrix C(x), which is factored in every step
+ROUNDING = 1e-12                # of C
+TOO_LARGE = 1e150               # to be squared
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +50,7 @@ class Samples:
 
     def fitted(self, form: str) -> MeasuredNoise:
         """Return the noise whose covariance is the quadratic, in one of three forms, that comes nearest to these."""
+        self._check_sizes()
         away = self.points - self.center
         d = away.shape[1]
         needed = {"componentwise": 3, "matrix": 1 + d * (d + 1) // 2, "full": (d + 1) * (d + 2) // 2}[form]
@@ -58,6 +61,14 @@ class Samples:
         model, adjusted, c = make(self, away)
         errors = steadied(self.errors**2, c, self.n_samples) if self.are_sampled else self.errors
         return MeasuredNoise(replace(self, errors=errors), form, model, adjusted)
+
+    def _check_sizes(self) -> None:
+        """A least-squares fit squares C and δ²."""
+        far = np.abs(self.points - self.center).max(axis=1)
+        sizes = np.abs(self.covariances).max(axis=(1, 2))
+        for k in np.flatnonzero(~((far < math.sqrt(TOO_LARGE)) & (sizes < TOO_LARGE)))[:1]:
+            raise ValueError(f"`at` holds {self.points[k]} at index {k}, which is {far[k]:.3g} from the centre, and C is {sizes[k]:.3g} there: "
+                             "too large to be squared in a fit; take points nearer to the centre.")
 
     @property
     def are_sampled(self) -> bool:
@@ -129,18 +140,22 @@ class MeasuredNoise:
 
     @property
     def unexplained(self) -> float:
-        """The share of the variation of C between the points that the fit leaves: 0 if it is exact, 1 or more if a constant does as well.
+        """The share of the variation of C between the points that the fit leaves: 0 if it is exact or C constant, 1 or more if a constant
+        does as well.
         """
-        c = self.samples.covariances
-        variation = float(((c - c.mean(axis=0))**2).sum())
-        return float((self.residuals**2).sum()) / variation if variation > 0 else 0.0
+        return float((self.residuals**2).sum()) / self._variation
 
     @property
     def unexplained_by_chance(self) -> float:
         """The share that is to be expected from the finite number of gradients alone; 0 where all samples of the data are known."""
+        return float((self.samples.errors**2).sum()) / self._variation
+
+    @property
+    def _variation(self) -> float:
+        """The sum of squares by which C differs between the points; endless where that is rounding, of which nothing is to be explained."""
         c = self.samples.covariances
         variation = float(((c - c.mean(axis=0))**2).sum())
-        return float((self.samples.errors**2).sum()) / variation if variation > 0 else 0.0
+        return variation if variation > (ROUNDING * float(np.abs(c).max()))**2 * len(c) else math.inf
 
     @property
     def largest_deviation(self) -> float:
@@ -198,10 +213,13 @@ def _componentwise(samples: Samples, away: Array) -> tuple[Noise, str, Array]:
         own = away[:, k]
         design, values = np.column_stack([np.ones_like(own), 2 * own, own**2]), samples.covariances[:, k, k]
         g, gh, h = samples.fit(least_squares, design, values)
-        if g <= 0 or h < 0 or gh * gh > g * h * (1 + 1e-9):
+        rounding, reach = ROUNDING * float(np.abs(values).max()), float(np.abs(own).max())
+        most = max(g, 0.0) * max(h, 0.0)
+        if g < -rounding or h * reach**2 < -rounding or gh * gh > most * (1 + 1e-9) + (rounding / reach)**2:
             g, gh, h = samples.fit(nowhere_negative, design, values)
             changed.append(k)
-        gh = float(np.clip(gh, -math.sqrt(g * h), math.sqrt(g * h)))            # but for rounding it is within
+        g, h = max(g, 0.0), max(h, 0.0)                                         # but for rounding they are, and gh is within
+        gh = float(np.clip(gh, -math.sqrt(g * h), math.sqrt(g * h))) + 0.0      # no −0
         parts[:, k] = g, gh, h
         fitted[:, k, k] = design @ parts[:, k]
     names = _names(d)
@@ -217,12 +235,12 @@ def _modulated(samples: Samples, away: Array) -> tuple[Noise, str, Array]:
     d = away.shape[1]
     pairs = [(i, j) for i in range(d) for j in range(i, d)]
     squares = np.column_stack([away[:, i] * away[:, j] * (1.0 if i == j else 2.0) for i, j in pairs])
-    modulation = 1 + squares @ np.zeros(len(pairs))
+    design = np.column_stack([np.ones(len(away)), squares])
+    solve, modulation = solution(design), np.ones(len(away))
     for _ in range(50):
         base = np.einsum("k,kij->ij", modulation, samples.covariances) / (modulation @ modulation)
         strength = np.einsum("ij,kij->k", base, samples.covariances) / (base * base).sum()
-        design = np.column_stack([np.ones(len(away)), squares])
-        fit = least_squares(design, strength, np.ones(len(away)))
+        fit = solve @ strength
         modulation = design @ (fit / fit[0])
     form = np.zeros((d, d))
     for (i, j), value in zip(pairs, fit[1:] / fit[0], strict=True):

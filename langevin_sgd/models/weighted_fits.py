@@ -11,15 +11,32 @@ ROUNDS = 8                      # after so many fits, each weighted by the one b
 LEAST = 0.01                    # of the mean: a fit that comes near to zero somewhere, or below, would give endless weight there
 
 
+UNDETERMINED = ("`at` does not determine a quadratic: its points lie on a line, a curve or too few of them; spread them about the centre in "
+                "all directions.")
+
+
 def least_squares(design: Array, values: Array, weight: Array) -> Array:
     """Return the coefficients of the linear fit, or refuse points that do not determine them."""
-    scale = np.abs(design).max(axis=0)
-    scale[scale == 0] = 1.0
+    scale = _column_sizes(design)
     fit = np.linalg.lstsq(design / scale * weight[:, None], values * weight, rcond=None)
     if fit[2] < design.shape[1]:
-        raise ValueError("`at` does not determine a quadratic: its points lie on a line, a curve or too few of them; spread them about the "
-                         "centre in all directions.")
+        raise ValueError(UNDETERMINED)
     return np.asarray(fit[0] / scale)
+
+
+def solution(design: Array) -> Array:
+    """Return the matrix that takes values to the coefficients of their plain fit, for designs that are solved many times."""
+    scale = _column_sizes(design)
+    q, r = np.linalg.qr(design / scale)
+    if np.abs(np.diag(r)).min() <= np.finfo(float).eps * len(design) * np.linalg.norm(r):
+        raise ValueError(UNDETERMINED)
+    return np.linalg.solve(r, q.T) / scale[:, None]
+
+
+def _column_sizes(design: Array) -> Array:
+    scale = np.abs(design).max(axis=0)
+    scale[scale == 0] = 1.0
+    return scale
 
 
 def reweighted(fit: Callable[[Array, Array, Array], Array], design: Array, values: Array, weight: Array) -> Array:

@@ -1,6 +1,9 @@
 """Measured noise: exact where samples are quadratic, its deviation shown where they are not, with errors where gradients are a sample."""
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -121,6 +124,79 @@ def test_two_points_give_a_quadratic_without_a_linear_part() -> None:
     assert ls.noise.from_two_points(ONE, 0.3, -1.1).quadratic != pytest.approx(ls.noise.from_hessians(ONE).quadratic, rel=0.01)
     with pytest.raises(ValueError, match="equally far"):
         ls.noise.from_two_points(loss, 1.0, -1.0, 0.0)
+
+
+def test_two_points_that_no_quadratic_joins_are_fitted_as_well_as_can_be() -> None:
+    """A noise that falls, and one that grows faster than δ²: the mean of both, and the best multiple of δ², by a fine grid."""
+    def falling(w, s, gradient):
+        gradient[0] = w[0] + s[0] * np.exp(-w[0]**2)
+        return w[0]**2 / 2 + s[0] * np.sqrt(np.pi) / 2 * math.erf(w[0])
+    fallen = ls.noise.from_two_points(ls.SampledLoss.from_function(falling, [-1.0, 1.0], dim=1), 1.0, 0.5, 0.0)
+    steep = ls.noise.from_two_points(ls.losses.linear_regression([1.0, 2.0, 0.5, 3.0], [0.7, -1.0, 4.0, 9.0]), -30.0, 29.5)
+    assert fallen.quadratic == 0
+    assert fallen.constant == pytest.approx((np.exp(-2) + np.exp(-0.5)) / 2)
+    assert steep.constant == 0
+    squares = (steep.samples.points[:, 0] - steep.center)**2
+    g, h = np.meshgrid(np.linspace(0, 100, 101), steep.quadratic * np.linspace(0.99, 1.01, 201))
+    left = sum((g + h * s - c)**2 for s, c in zip(squares, steep.samples.covariances[:, 0, 0], strict=True))
+    assert (steep.residuals**2).sum() <= left.min() * (1 + 1e-9)
+    assert all("fitted again" in m.adjusted for m in (fallen, steep))
+
+
+def test_samples_that_are_all_fitted_have_noise_that_grows_from_nothing() -> None:
+    """Σ_g is rounding and says nothing of a distance: the noise is measured at a distance of one all the same, and exact."""
+    x = np.random.default_rng(0).normal(size=(50, 2))
+    loss = ls.losses.linear_regression(x, x @ [1.7, 0.3])
+    found, hessians = ls.noise.measure(loss), ls.noise.from_hessians(loss)
+    assert found.quadratic == pytest.approx(hessians.quadratic, rel=1e-9)
+    assert max(found.unexplained, hessians.unexplained) < 1e-20
+    many = np.random.default_rng(1).normal(size=(20, 80))
+    away = ls.noise.from_hessians(ls.losses.linear_regression(many, many @ np.ones(80)), np.ones(80)).samples
+    assert 0.5 < np.linalg.norm(away.points[1] - away.center) < 2
+
+
+def test_noise_that_starts_very_small_is_not_measured_at_rounding() -> None:
+    x = np.random.default_rng(0).normal(size=(50, 2))
+    found = ls.noise.measure(ls.losses.linear_regression(x, x @ [1.7, 0.3] + 1e-8 * np.random.default_rng(1).normal(size=50)))
+    assert np.abs(found.samples.points - found.center).max() >= 1e-6
+    assert found.unexplained < 1e-12
+
+
+def test_of_noise_that_is_constant_nothing_is_unexplained() -> None:
+    """h = x² = 1 for every sample, so that C varies by rounding alone; control: with one other x it varies."""
+    rng = np.random.default_rng(0)
+    x, y = rng.choice([-1.0, 1.0], 50), rng.normal(size=50)
+    loss = ls.losses.linear_regression(x, y)
+    for found in (ls.noise.measure(loss), ls.noise.from_hessians(loss)):
+        assert (found.unexplained, found.unexplained_by_chance, found.adjusted) == (0, 0, "")
+        assert found.constant == pytest.approx(loss.covariance(0.7))
+        assert (found.linear, found.quadratic) == pytest.approx((0, 0), abs=1e-12)
+    x[0] = 2.0
+    phase = ls.losses.phase_retrieval(x, y**2)
+    assert ls.noise.measure(phase, center=0.5, radius=0.2).unexplained > 1e-6
+
+
+@pytest.mark.parametrize("dim", [7, 12])
+def test_a_matrix_is_measured_at_points_in_all_directions(dim: int) -> None:
+    """More weights than pairs of axes are chosen for otherwise: C = Σ_g (1 + δᵀ A δ) with all entries, given there, comes back."""
+    rng = np.random.default_rng(dim)
+    inputs = rng.normal(size=(40, dim))
+    found = ls.noise.measure(ls.losses.linear_regression(inputs, rng.normal(size=40)), center=np.zeros(dim), radius=1.0, form="matrix")
+    assert len(found.samples.points) >= 1 + dim * (dim + 1) // 2
+    root, form = rng.normal(size=(2, dim, dim))
+    form, away = form @ form.T, found.samples.points - found.samples.center
+    c = (1 + np.einsum("ki,ij,kj->k", away, form, away))[:, None, None] * (root @ root.T)
+    fitted = replace(found.samples, covariances=c).fitted("matrix")
+    assert fitted.constant == pytest.approx(root @ root.T, rel=1e-8)
+    assert fitted.quadratic == pytest.approx(form @ root @ root.T, rel=1e-8)
+
+
+@pytest.mark.parametrize(("complete", "divisor"), [(np.True_, 16), (True, 16), (np.False_, 15), (None, 15)])
+def test_all_the_data_have_no_errors(complete: object, divisor: int) -> None:
+    g = np.random.default_rng(0).normal(size=(9, 16))
+    found = ls.noise.measure(g, at=np.linspace(-1, 1, 9), complete=complete).samples
+    assert found.covariances[:, 0, 0] == pytest.approx(g.var(axis=1) * 16 / divisor)
+    assert found.errors.any() == (divisor == 15)
 
 
 def test_many_weights_are_measured_without_their_whole_hessians() -> None:
@@ -251,6 +327,12 @@ def test_a_fit_that_is_no_covariance_says_so() -> None:
     (lambda: ls.noise.measure(ONE, at=[0.0, 1.0, 2.0], radius=1.0), "`radius`"),
     (lambda: ls.noise.measure(CASES["diagonal network"].loss, center=np.ones(6), form="full"), "for up to 4"),
     (lambda: ls.noise.from_hessians(3), "must be a loss over data"),
+    (lambda: ls.noise.measure(np.ones((3, 5)), [0.0, 1.0, 2.0], complete=1), "`complete` is 1"),
+    (lambda: ls.noise.measure(ONE, at=[0.0, 1.0, 1e200, 2.0]), r"`at` holds \[1.e\+200\] at index 2"),
+    (lambda: ls.noise.measure(np.ones((4, 5)), [0.0, 1.0, 1e200, 2.0], center=0.0), r"`at` holds \[1.e\+200\] at index 2"),
+    (lambda: ls.noise.measure(ONE, at=[0.0, 1.0, np.inf]), "`at` holds inf"),
+    (lambda: ls.noise.measure(ls.losses.linear_regression(np.eye(65), np.ones(65)), center=np.ones(65), radius=1.0, form="matrix"), "`form` is 'matrix', but 65 weights"),
+    (lambda: ls.noise.measure(ls.losses.linear_regression(X[:, :2], Y), at=[[t, t] for t in range(9)], form="matrix"), "does not determine"),
 ])
 def test_what_is_wrong_is_named(call, says: str) -> None:
     with pytest.raises(ValueError, match=says):
