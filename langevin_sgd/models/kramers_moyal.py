@@ -9,8 +9,10 @@ from numpy.typing import ArrayLike
 
 from langevin_sgd.models.arguments import Array, numbers, one_of, positive, whole
 from langevin_sgd.models.noise_families import Quadratic
+from langevin_sgd.models.weighted_fits import reweighted
 
 FEWEST = 30                     # increments in a bin that says anything
+LEAST = 0.1                     # of the variance without overlaps: what overlaps take away is itself uncertain
 
 
 def from_trajectories(x: Any, dt: float | None = None, *, bins: ArrayLike | int = 24, process: str = "chain",
@@ -26,11 +28,11 @@ def from_trajectories(x: Any, dt: float | None = None, *, bins: ArrayLike | int 
     bins
         Their number or their edges.
     process
-        "chain": the steps are the process itself, as the iterations of SGD are, if each was saved; then mean and variance of a step are the
-        drift and the diffusion, without bias.  "diffusion": the states are samples of a continuous path; then both are biased in proportion
+        "chain": the steps are the process itself, as the iterations of SGD are, each of which must be saved; then mean and variance of a
+        step are the drift and the diffusion, without bias.  "diffusion": the states are samples of a continuous path; then both are biased in proportion
         to the time between them, which is taken away by looking over twice the time as well.
     lag
-        The number of steps that an increment spans.
+        The number of steps that an increment spans; the standard errors allow for the overlap of increments.
 
     Returns
     -------
@@ -40,7 +42,7 @@ def from_trajectories(x: Any, dt: float | None = None, *, bins: ArrayLike | int 
     Raises
     ------
     ValueError
-        For shapes that do not fit, times that are not even, and too few increments.
+        For shapes that do not fit, times that are not even, runs of SGD of which not each iteration was saved, and too few increments.
 
     Notes
     -----
@@ -58,25 +60,29 @@ def from_trajectories(x: Any, dt: float | None = None, *, bins: ArrayLike | int 
     """
     paths, step = _paths(x, dt)
     k, kind = whole("lag", lag), one_of("process", process, ("chain", "diffusion"))
+    if kind == "chain" and hasattr(x, "iteration"):
+        _refuse_skipped_iterations(x, step)
     lags = (k, 2 * k) if kind == "diffusion" else (k,)
     if paths.shape[1] <= max(lags):
         raise ValueError(f"`x` has {paths.shape[1]} times, but increments over {max(lags)} steps need more.")
-    edges = _edges(paths[np.isfinite(paths)], bins)
-    moments = [_moments(paths, edges, n, n * step) for n in lags]
-    near = moments[0]
-    if len(moments) == 1:
-        drift, drift_error, diffusion, diffusion_error = near[3:]
-    else:
+    bins_of, n = _binned(paths, _edges(paths[np.isfinite(paths)], bins))
+    near = _moments(paths, bins_of, n, k, k * step)
+    drift, diffusion, drift_part, diffusion_part, enough = near.drift, near.diffusion, near.drift_part, near.diffusion_part, near.count
+    if kind == "diffusion":
         # Both moments are off by a multiple of the time between, which twice the time has twice.
-        far = moments[1]
-        drift, diffusion = 2 * near[3] - far[3], 2 * near[5] - far[5]
-        drift_error, diffusion_error = (np.hypot(2 * near[m], far[m]) for m in (4, 6))
-    count, mean, square = near[:3]
-    enough = np.all([m[0] >= FEWEST for m in moments], axis=0)
-    if not enough.any():
+        far = _moments(paths, bins_of, n, 2 * k, 2 * k * step)
+        drift, diffusion = 2 * drift - far.drift, 2 * diffusion - far.diffusion
+        drift_part, diffusion_part = 2 * drift_part - far.drift_part, 2 * diffusion_part - far.diffusion_part
+        enough = np.minimum(enough, far.count)
+    kept = enough >= FEWEST
+    if not kept.any():
         raise ValueError(f"no bin holds {FEWEST} increments: give more trajectories, or fewer `bins`.")
-    return MeasuredDynamics(mean[enough], drift[enough], drift_error[enough], diffusion[enough], diffusion_error[enough],
-                            count[enough].astype(np.int64), square[enough], kind, k * step)
+    count = near.count[kept]
+    # Two and four degrees of freedom are gone with the line and the variance about it, the latter for normal increments.
+    drift_error = np.sqrt(_variance_of_sum(drift_part, bins_of, n, max(lags))[kept] * count / (count - 2))
+    diffusion_error = np.sqrt(_variance_of_sum(diffusion_part, bins_of, n, max(lags))[kept] * count / (count - 4))
+    return MeasuredDynamics(near.mean[kept], drift[kept], drift_error, diffusion[kept], diffusion_error, count.astype(np.int64),
+                            near.square[kept], kind, k * step)
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,13 +134,12 @@ class MeasuredDynamics:
         """
         epsilon = positive("strength", strength)
         first, second = self.x - center, self.square - 2 * center * self.x + center * center
-        design = np.column_stack([np.ones_like(first), 2 * first, second]) / self.diffusion_error[:, None]
+        design, weight, c = np.column_stack([np.ones_like(first), 2 * first, second]), np.sqrt(self.count), 2 * self.diffusion / epsilon
         if len(first) < 3:
             raise ValueError(f"{len(first)} bins hold enough increments, but a quadratic needs three; give more trajectories.")
-        scaled = self.diffusion / self.diffusion_error * 2 / epsilon
-        g, gh, h = np.linalg.lstsq(design, scaled, rcond=None)[0]
+        g, gh, h = reweighted(_linear, design, c, weight)
         if h <= 0 or g <= 0:
-            return Quadratic(float(np.linalg.lstsq(design[:, :1], scaled, rcond=None)[0][0]), 0.0, 0.0, center)
+            return Quadratic(float(_linear(design[:, :1], c, weight)[0]), 0.0, 0.0, center)
         return Quadratic(float(g), float(np.clip(gh, -np.sqrt(g * h), np.sqrt(g * h))), float(h), center)
 
     def fit_drift(self, center: float = 0.0) -> tuple[float, float]:
@@ -147,6 +152,10 @@ class MeasuredDynamics:
     def __repr__(self) -> str:
         return (f"MeasuredDynamics({len(self.x)} bins from {self.x[0]:g} to {self.x[-1]:g}, {int(self.count.sum())} increments over "
                 f"{self.interval:g}, {self.process})")
+
+
+def _linear(design: Array, values: Array, weight: Array) -> Array:
+    return np.asarray(np.linalg.lstsq(design * weight[:, None], values * weight, rcond=None)[0])
 
 
 def _paths(x: Any, dt: float | None) -> tuple[Array, float]:
@@ -162,11 +171,36 @@ def _paths(x: Any, dt: float | None) -> tuple[Array, float]:
     else:
         if dt is None:
             raise ValueError("`dt` is missing: arrays need the time between two states.")
-        values, step = np.asarray(numbers("x", np.where(np.isnan(x), 0.0, x))) * np.where(np.isnan(x), np.nan, 1.0), positive("dt", dt)
+        values, step = _floats(x), positive("dt", dt)
     values = values[None] if values.ndim == 1 else values
     if values.ndim != 2:
         raise ValueError(f"`x` has shape {values.shape}, but drift and diffusion are estimated for one component: give (path, time).")
+    if not np.isfinite(values).any():
+        raise ValueError(f"`x` has shape {values.shape} and holds no state; give trajectories that have not ended at once.")
     return values, step
+
+
+def _floats(x: Any) -> Array:
+    """An array of numbers, NaN where a path has ended."""
+    try:
+        ended = np.isnan(np.asarray(x, dtype=float))
+    except (TypeError, ValueError):
+        raise ValueError(f"`x` is {x!r}, but must be trajectories (path, time) of numbers in one shape, NaN where a path has ended, or the "
+                         "result of `simulate` or `run_sgd`.") from None
+    values = numbers("x", np.where(ended, 0.0, x)) if ended.ndim else np.float64(0)
+    return np.where(ended, np.nan, values)
+
+
+def _refuse_skipped_iterations(x: Any, step: float) -> None:
+    """Runs of SGD know their learning rates: steps between states that lie further apart are not its steps."""
+    rates = np.asarray(x.iteration.rates)
+    if np.allclose(rates, step, rtol=1e-6):
+        return
+    if np.ptp(rates) > 0:
+        raise ValueError("`x` holds runs of SGD whose learning rate changes, so that they have no one drift and diffusion; run them with one "
+                         "learning rate.")
+    raise ValueError(f"`x` holds runs of SGD of which every {step / rates[0]:.0f}th iteration was saved, but `process` is 'chain', for which "
+                     f"each must be: run them with t_eval={rates[0]:g} * np.arange(n_steps + 1).")
 
 
 def _edges(values: Array, bins: ArrayLike | int) -> Array:
@@ -180,19 +214,43 @@ def _edges(values: Array, bins: ArrayLike | int) -> Array:
     return edges
 
 
-def _moments(paths: Array, edges: Array, lag: int, time: float) -> tuple[Array, ...]:
-    """For each bin: count, mean of x, mean of x², drift and its error, diffusion and its error.
+def _binned(paths: Array, edges: Array) -> tuple[Any, int]:
+    """The bin of each state (path, time), −1 where it is in none, and how many bins there are."""
+    inside = np.isfinite(paths) & (paths >= edges[0]) & (paths < edges[-1])
+    return np.where(inside, np.searchsorted(edges, np.where(inside, paths, edges[0]), side="right") - 1, -1), len(edges) - 1
+
+
+@dataclass(frozen=True, eq=False)
+class _Moments:
+    """For each bin count, mean of x and of x², drift and diffusion; for each state what its increment adds to the errors of these two."""
+
+    count: Array
+    mean: Array
+    square: Array
+    drift: Array
+    diffusion: Array
+    drift_part: Array
+    diffusion_part: Array
+
+
+def _moments(paths: Array, bins_of: Any, n: int, lag: int, time: float) -> _Moments:
+    """Moments of increments over a lag.
 
     Increments are taken about the straight line that fits them best within the bin: else the slope of the drift across the bin would count
     as diffusion.
     """
-    start, change = paths[:, :-lag].ravel(), (paths[:, lag:] - paths[:, :-lag]).ravel()
-    kept = np.isfinite(start) & np.isfinite(change) & (start >= edges[0]) & (start < edges[-1])
-    start, change = start[kept], change[kept]
-    bin_of, n = np.searchsorted(edges, start, side="right") - 1, len(edges) - 1
+    change = np.full_like(paths, np.nan)
+    change[:, :-lag] = paths[:, lag:] - paths[:, :-lag]
+    kept = (bins_of >= 0) & np.isfinite(change)
+    start, change, bin_of = paths[kept], change[kept], bins_of[kept]
 
     def total(values: Array | None = None) -> Array:
         return np.bincount(bin_of, values, n).astype(float)
+
+    def placed(values: Array) -> Array:
+        parts = np.zeros_like(paths)
+        parts[kept] = values
+        return parts
 
     count = total()
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -201,10 +259,20 @@ def _moments(paths: Array, edges: Array, lag: int, time: float) -> tuple[Array, 
         spread = total(away**2)
         slope = np.where(spread > 0, total(away * moved) / spread, 0.0)
         left = moved - slope[bin_of] * away
-        degrees = count - 2
-        variance = total(left**2) / degrees
-        fourth = total(left**4) / count
-        error = np.sqrt(np.maximum(fourth - variance**2, 0.0) / count)
-        square = total(start**2) / count
-        return count, mean, square, step / time, np.sqrt(variance / count) / time, variance / (2 * time), error / (2 * time)
+        variance = total(left**2) / np.where(count > 2, count - 2, np.nan)
+        drift_part = placed(left / (count[bin_of] * time))
+        diffusion_part = placed((left**2 - variance[bin_of]) / (2 * count[bin_of] * time))
+        return _Moments(count, mean, total(start**2) / count, step / time, variance / (2 * time), drift_part, diffusion_part)
 
+
+def _variance_of_sum(parts: Array, bins_of: Any, n: int, lag: int) -> Array:
+    """The variance of the sum of the parts in each bin: those less than a lag apart overlap, and are not independent."""
+    def total(values: Array, where: Any) -> Array:
+        return np.bincount(where[where >= 0], values[where >= 0], n)
+
+    plain = total(parts**2, bins_of)
+    variance = plain.copy()
+    for apart in range(1, lag):
+        both = np.where(bins_of[:, apart:] == bins_of[:, :-apart], bins_of[:, apart:], -1)
+        variance += 2 * total(parts[:, apart:] * parts[:, :-apart], both)
+    return np.asarray(np.maximum(variance, LEAST * plain))

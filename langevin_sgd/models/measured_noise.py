@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,12 +14,14 @@ from langevin_sgd.models.covariance import Covariance
 from langevin_sgd.models.fields import Names
 from langevin_sgd.models.full_quadratic import FullQuadratic
 from langevin_sgd.models.noise_families import Noise, Quadratic
+from langevin_sgd.models.sampling_errors import steadied
 from langevin_sgd.models.strength import covariance_factor
+from langevin_sgd.models.weighted_fits import above_zero, least_squares, nowhere_negative, reweighted, solution
 
 FORMS = ("componentwise", "matrix", "full")
 LARGEST_FULL = 4                # components of a matrix C(x), which is factored in every step
-MOST_AXES = 64                  # weights, above which points are chosen at random only, so many times
-SEED = 1
+ROUNDING = 1e-12                # of C
+TOO_LARGE = 1e150               # to be squared
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +33,8 @@ class Samples:
     center
         The point about which the quadratic is written (d,).
     points, covariances, errors
-        Points (k, d), C there (k, d, d), and its standard errors, zero where all samples of the data are known.
+        Points (k, d), C there (k, d, d), and its standard errors, zero where all samples of the data are known.  Where there are few
+        gradients, the errors come from the fitted C and from all points together.
     n_samples
         Number of gradients at each point.
     origin
@@ -47,6 +50,7 @@ class Samples:
 
     def fitted(self, form: str) -> MeasuredNoise:
         """Return the noise whose covariance is the quadratic, in one of three forms, that comes nearest to these."""
+        self._check_sizes()
         away = self.points - self.center
         d = away.shape[1]
         needed = {"componentwise": 3, "matrix": 1 + d * (d + 1) // 2, "full": (d + 1) * (d + 2) // 2}[form]
@@ -54,8 +58,33 @@ class Samples:
             raise ValueError(f"`at` has {len(away)} points, but a quadratic of the form {form!r} in {d} dimensions has {needed} numbers "
                              "for each entry; give at least as many.")
         make = {"componentwise": _componentwise, "matrix": _modulated, "full": _full}[form]
-        model, adjusted = make(self, away)
-        return MeasuredNoise(self, form, model, adjusted)
+        model, adjusted, c = make(self, away)
+        errors = steadied(self.errors**2, c, self.n_samples) if self.are_sampled else self.errors
+        return MeasuredNoise(replace(self, errors=errors), form, model, adjusted)
+
+    def _check_sizes(self) -> None:
+        """A least-squares fit squares C and δ²."""
+        far = np.abs(self.points - self.center).max(axis=1)
+        sizes = np.abs(self.covariances).max(axis=(1, 2))
+        for k in np.flatnonzero(~((far < math.sqrt(TOO_LARGE)) & (sizes < TOO_LARGE)))[:1]:
+            raise ValueError(f"`at` holds {self.points[k]} at index {k}, which is {far[k]:.3g} from the centre, and C is {sizes[k]:.3g} there: "
+                             "too large to be squared in a fit; take points nearer to the centre.")
+
+    @property
+    def are_sampled(self) -> bool:
+        """Whether the covariances are those of some gradients only, and uncertain."""
+        return bool(self.errors.any())
+
+    def fit(self, fit: Callable[[Array, Array, Array], Array], design: Array, values: Array) -> Array:
+        """Return the coefficients of a fit of variances: reweighted where they are uncertain."""
+        even = np.ones(len(values))
+        return reweighted(fit, design, values, even) if self.are_sampled else fit(design, values, even)
+
+    def weight_between(self, first: Array, second: Array) -> Array:
+        """Return the weights of covariances between components of these fitted variances."""
+        if not self.are_sampled:
+            return np.ones(len(first))
+        return 1 / np.sqrt(above_zero(first, first) * above_zero(second, second))
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,18 +140,22 @@ class MeasuredNoise:
 
     @property
     def unexplained(self) -> float:
-        """The share of the variation of C between the points that the fit leaves: 0 if it is exact, 1 or more if a constant does as well.
+        """The share of the variation of C between the points that the fit leaves: 0 if it is exact or C constant, 1 or more if a constant
+        does as well.
         """
-        c = self.samples.covariances
-        variation = float(((c - c.mean(axis=0))**2).sum())
-        return float((self.residuals**2).sum()) / variation if variation > 0 else 0.0
+        return float((self.residuals**2).sum()) / self._variation
 
     @property
     def unexplained_by_chance(self) -> float:
         """The share that is to be expected from the finite number of gradients alone; 0 where all samples of the data are known."""
+        return float((self.samples.errors**2).sum()) / self._variation
+
+    @property
+    def _variation(self) -> float:
+        """The sum of squares by which C differs between the points; endless where that is rounding, of which nothing is to be explained."""
         c = self.samples.covariances
         variation = float(((c - c.mean(axis=0))**2).sum())
-        return float((self.samples.errors**2).sum()) / variation if variation > 0 else 0.0
+        return variation if variation > (ROUNDING * float(np.abs(c).max()))**2 * len(c) else math.inf
 
     @property
     def largest_deviation(self) -> float:
@@ -172,67 +205,42 @@ class MeasuredNoise:
 
 # ------------------------------------------------------------------------------------------------------------------- fits
 
-def _least_squares(design: Array, values: Array, errors: Array) -> Array:
-    """The coefficients of a fit, weighted by errors where these are known."""
-    weight = 1 / errors if (errors > 0).all() else np.ones_like(values)
-    scale = np.abs(design).max(axis=0)
-    scale[scale == 0] = 1.0
-    fit = np.linalg.lstsq(design / scale * weight[:, None], values * weight, rcond=None)
-    if fit[2] < design.shape[1]:
-        raise ValueError("`at` does not determine a quadratic: its points lie on a line, a curve or too few of them; spread them about the "
-                         "centre in all directions.")
-    return np.asarray(fit[0] / scale)
-
-
-def _componentwise(samples: Samples, away: Array) -> tuple[Noise, str]:
+def _componentwise(samples: Samples, away: Array) -> tuple[Noise, str, Array]:
     d = away.shape[1]
-    parts = np.empty((3, d))
+    parts, fitted = np.empty((3, d)), np.zeros_like(samples.covariances)
     changed = []
     for k in range(d):
         own = away[:, k]
-        design = np.column_stack([np.ones_like(own), 2 * own, own**2])
-        g, gh, h = _least_squares(design, samples.covariances[:, k, k], samples.errors[:, k, k])
-        if g <= 0 or h < 0 or gh * gh > g * h * (1 + 1e-9):
-            g, gh, h = _constrained(design, samples.covariances[:, k, k], samples.errors[:, k, k])
+        design, values = np.column_stack([np.ones_like(own), 2 * own, own**2]), samples.covariances[:, k, k]
+        g, gh, h = samples.fit(least_squares, design, values)
+        rounding, reach = ROUNDING * float(np.abs(values).max()), float(np.abs(own).max())
+        most = max(g, 0.0) * max(h, 0.0)
+        if g < -rounding or h * reach**2 < -rounding or gh * gh > most * (1 + 1e-9) + (rounding / reach)**2:
+            g, gh, h = samples.fit(nowhere_negative, design, values)
             changed.append(k)
-        gh = float(np.clip(gh, -math.sqrt(g * h), math.sqrt(g * h)))            # but for rounding it is within
+        g, h = max(g, 0.0), max(h, 0.0)                                         # but for rounding they are, and gh is within
+        gh = float(np.clip(gh, -math.sqrt(g * h), math.sqrt(g * h))) + 0.0      # no −0
         parts[:, k] = g, gh, h
+        fitted[:, k, k] = design @ parts[:, k]
     names = _names(d)
     which = ", ".join(names[k] for k in changed)
     said = f"the best fit is negative somewhere: this is the best that is not, for {which}" if changed else ""
     if d == 1:
-        return Quadratic(float(parts[0, 0]), float(parts[1, 0]), float(parts[2, 0]), float(samples.center[0])), said
-    return Quadratic(parts[0], parts[1], parts[2], samples.center), said
+        return Quadratic(float(parts[0, 0]), float(parts[1, 0]), float(parts[2, 0]), float(samples.center[0])), said, fitted
+    return Quadratic(parts[0], parts[1], parts[2], samples.center), said, fitted
 
 
-def _constrained(design: Array, values: Array, errors: Array) -> tuple[float, float, float]:
-    """The best fit g + 2 gh δ + h δ² that is nowhere negative: the matrix of g, gh and h is a product L Lᵀ."""
-    from scipy.optimize import least_squares
-    weight = 1 / errors if (errors > 0).all() else np.ones_like(values)
-    scale = math.sqrt(float(np.abs(values).mean())) or 1.0
-    reach = float(np.abs(design[:, 1]).max()) / 2
-
-    def numbers_of(root: Array) -> Array:
-        a, b, c = scale * root
-        return np.array([a * a, a * b / reach, (b * b + c * c) / reach**2])
-
-    best = min((least_squares(lambda root: weight * (design @ numbers_of(root) - values), [1.0, tilt, 0.5], xtol=1e-14, ftol=1e-14,
-                              gtol=1e-14) for tilt in (-0.5, 0.5)), key=lambda found: float(found.cost))
-    g, gh, h = numbers_of(best.x)
-    return float(g), float(gh), float(h)
-
-
-def _modulated(samples: Samples, away: Array) -> tuple[Noise, str]:
+def _modulated(samples: Samples, away: Array) -> tuple[Noise, str, Array]:
     """Σ_g (1 + δᵀ A δ): Σ_g from where the points are nearest to the centre, A from how much C grows, both by least squares in turn."""
     d = away.shape[1]
     pairs = [(i, j) for i in range(d) for j in range(i, d)]
     squares = np.column_stack([away[:, i] * away[:, j] * (1.0 if i == j else 2.0) for i, j in pairs])
-    modulation = 1 + squares @ np.zeros(len(pairs))
+    design = np.column_stack([np.ones(len(away)), squares])
+    solve, modulation = solution(design), np.ones(len(away))
     for _ in range(50):
         base = np.einsum("k,kij->ij", modulation, samples.covariances) / (modulation @ modulation)
         strength = np.einsum("ij,kij->k", base, samples.covariances) / (base * base).sum()
-        design = np.column_stack([np.ones(len(away)), squares])
-        fit = _least_squares(design, strength, np.zeros(len(away)))
+        fit = solve @ strength
         modulation = design @ (fit / fit[0])
     form = np.zeros((d, d))
     for (i, j), value in zip(pairs, fit[1:] / fit[0], strict=True):
@@ -242,25 +250,30 @@ def _modulated(samples: Samples, away: Array) -> tuple[Noise, str]:
     said = "the growth was negative along some direction, and was set to zero there" if falls else ""
     form = (vectors * np.maximum(eigenvalues, 0.0)) @ vectors.T
     base = fit[0] * base
-    return Quadratic((base + base.T) / 2, quadratic=form @ base, center=samples.center), said
+    fitted = (1 + np.einsum("ki,ij,kj->k", away, form, away))[:, None, None] * base
+    return Quadratic((base + base.T) / 2, quadratic=form @ base, center=samples.center), said, fitted
 
 
-def _full(samples: Samples, away: Array) -> tuple[Noise, str]:
+def _full(samples: Samples, away: Array) -> tuple[Noise, str, Array]:
     d = away.shape[1]
     pairs = [(k, m) for k in range(d) for m in range(k, d)]
     design = np.column_stack([np.ones(len(away)), 2 * away, *(away[:, k] * away[:, m] * (1.0 if k == m else 2.0) for k, m in pairs)])
     constant, linear, quadratic = np.zeros((d, d)), np.zeros((d, d, d)), np.zeros((d, d, d, d))
-    for i in range(d):
-        for j in range(i + 1):
-            fit = _least_squares(design, samples.covariances[:, i, j], samples.errors[:, i, j])
-            constant[i, j] = constant[j, i] = fit[0]
-            linear[i, j] = linear[j, i] = fit[1:d + 1]
-            for (k, m), value in zip(pairs, fit[d + 1:], strict=True):
-                for a, b in ((i, j), (j, i)):
-                    quadratic[a, b, k, m] = quadratic[a, b, m, k] = value
+    fitted = np.zeros_like(samples.covariances)
+    for i, j in sorted(((i, j) for i in range(d) for j in range(i + 1)), key=lambda entry: entry[0] != entry[1]):   # variances first
+        values = samples.covariances[:, i, j]
+        fit = (samples.fit(least_squares, design, values) if i == j
+               else least_squares(design, values, samples.weight_between(fitted[:, i, i], fitted[:, j, j])))
+        fitted[:, i, j] = fitted[:, j, i] = design @ fit
+        constant[i, j] = constant[j, i] = fit[0]
+        linear[i, j] = linear[j, i] = fit[1:d + 1]
+        for (k, m), value in zip(pairs, fit[d + 1:], strict=True):
+            for a, b in ((i, j), (j, i)):
+                quadratic[a, b, k, m] = quadratic[a, b, m, k] = value
     model = FullQuadratic(constant, linear, quadratic, samples.center)
     lowest = model.lowest(float(np.linalg.norm(away, axis=1).max()))
-    return model, f"the fit has the eigenvalue {lowest:.3g} somewhere, so that it is no covariance there" if lowest < 0 else ""
+    said = f"the fit has the eigenvalue {lowest:.3g} somewhere, so that it is no covariance there" if lowest < 0 else ""
+    return model, said, fitted
 
 
 def _names(d: int) -> Names:

@@ -12,10 +12,13 @@ from langevin_sgd.models.full_quadratic import FullQuadratic
 from langevin_sgd.models.measured_noise import FORMS, LARGEST_FULL, MeasuredNoise, Samples
 from langevin_sgd.models.noise_families import Noise, Quadratic
 from langevin_sgd.models.sampled import SampledLoss, sampled
+from langevin_sgd.models.sampling_errors import covariances
 from langevin_sgd.models.strength import covariance_factor
 
 MOST_AXES = 64                  # weights, above which points are chosen at random only, so many times
 SEED = 1
+NOTHING = 1e-10                 # a distance over the size of the weights: noise that doubles there is rounding, as where all samples are fitted
+NEAREST = 1e-6                  # and points nearer than this would differ by too few digits
 
 
 def measure(source: Any, at: ArrayLike | None = None, *, center: ArrayLike | None = None, radius: float | None = None,
@@ -71,13 +74,15 @@ def measure(source: Any, at: ArrayLike | None = None, *, center: ArrayLike | Non
         if complete is not None or batch_size != 1 or dataset_size is not None:
             raise ValueError("`complete`, `batch_size` and `dataset_size` describe arrays of gradients; a loss over data has all its "
                              "samples.")
-        samples = _of_loss(source, at, center, radius)
+        samples = _of_loss(source, at, center, radius, form == "matrix")
     else:
         factor = covariance_factor(batch_size, dataset_size, replacement)
         if factor == 0:
             raise ValueError(f"`batch_size` is {batch_size} out of `dataset_size` {dataset_size}, drawn without replacement: gradients of "
                              "the whole dataset have no noise to measure.")
-        samples = _of_arrays(source, at, center, complete is True, 1 / factor)
+        if complete is not None and not isinstance(complete, (bool, np.bool_)):
+            raise ValueError(f"`complete` is {complete!r}, but must be True, where the gradients are those of all the data, or False.")
+        samples = _of_arrays(source, at, center, bool(complete), 1 / factor)
     d = samples.points.shape[1]
     if form is None:
         form = "componentwise" if d == 1 or d > LARGEST_FULL else "full"
@@ -123,7 +128,7 @@ def from_hessians(loss: SampledLoss, center: ArrayLike | None = None, *, microba
     h = np.reshape(loss.sample_hessians(w), (n, d, d)) if d <= LARGEST_FULL else np.reshape(loss.sample_hessian_diagonals(w), (n, d))
     g, h = (_grouped(a - a.mean(axis=0), whole("microbatch", microbatch), rng) for a in (g, h))
     around = _around(middle, _scale(loss, middle))
-    c = np.stack([np.reshape(loss.covariance(x if d > 1 else float(x[0])), (d, d)) for x in around])
+    c = _covariances(loss, around)
     samples = Samples(middle, around, c, np.zeros_like(c), n, f"Hessians of {loss!r}")
     if d == 1:
         model: Noise = Quadratic(float((g**2).mean()), float((g[:, 0] * h[:, 0, 0]).mean()), float((h**2).mean()), float(middle[0]))
@@ -153,7 +158,8 @@ def from_two_points(loss: SampledLoss, first: ArrayLike, second: ArrayLike, cent
     Returns
     -------
     MeasuredNoise
-        Component by component σ_H = [Var g(first) − Var g(second)] / [δ_first² − δ_second²]; what comes out negative is set to zero.
+        Component by component σ_H = [Var g(first) − Var g(second)] / [δ_first² − δ_second²].  Where a constant or σ_H comes out
+        negative it is set to zero, and the other is what fits both variances best.
 
     Notes
     -----
@@ -169,38 +175,48 @@ def from_two_points(loss: SampledLoss, first: ArrayLike, second: ArrayLike, cent
     a, b = state("first", first, sampled(loss).dim), state("second", second, loss.dim)
     middle = _minimum(loss, (a + b) / 2) if center is None else state("center", center, loss.dim)
     d = loss.dim
-    c = np.stack([np.reshape(loss.covariance(x if d > 1 else float(x[0])), (d, d)) for x in (a, b)])
+    c = _covariances(loss, np.stack([a, b]))
     apart = (a - middle)**2 - (b - middle)**2
     if (apart == 0).any():
         k = int(np.argmin(np.abs(apart)))
         raise ValueError(f"`first` and `second` are equally far from the centre in component {k}, so that they do not tell how the noise "
                          "grows there.")
     variances = np.diagonal(c, axis1=1, axis2=2)
-    grows = (variances[0] - variances[1]) / apart
-    fits = [(max(float(g), 0.0), max(float(v - g * s), 0.0)) for g, v, s in zip(grows, variances[1], (b - middle)**2, strict=True)]
-    falls = any(g < 0 for g in grows) or any(v - g * s < 0 for g, v, s in zip(grows, variances[1], (b - middle)**2, strict=True))
-    model = Quadratic(_shaped([base for _, base in fits]), quadratic=_shaped([growth for growth, _ in fits]), center=_shaped(middle))
-    said = "what came out negative was set to zero" if falls else ""
+    squares = np.stack([a - middle, b - middle])**2
+    growth = (variances[0] - variances[1]) / apart
+    base = variances[1] - growth * squares[1]
+    falls, below = growth < 0, base < 0
+    # A line through both is negative somewhere; the best that is not is flat, or starts at zero.
+    base, growth = np.where(falls, variances.mean(axis=0), base), np.where(falls, 0.0, growth)
+    base, growth = np.where(below, 0.0, base), np.where(below, (variances * squares).sum(axis=0) / (squares**2).sum(axis=0), growth)
+    model = Quadratic(_shaped(base), quadratic=_shaped(growth), center=_shaped(middle))
+    said = "what came out negative was set to zero, and the rest fitted again" if (falls | below).any() else ""
     return MeasuredNoise(Samples(middle, np.stack([a, b]), c, np.zeros_like(c), loss.n_samples, f"two points of {loss!r}"),
                          "componentwise", model, said)
 
 
 # ------------------------------------------------------------------------------------------------------- what is measured
 
-def _of_loss(loss: SampledLoss, at: ArrayLike | None, center: ArrayLike | None, radius: float | None) -> Samples:
+def _of_loss(loss: SampledLoss, at: ArrayLike | None, center: ArrayLike | None, radius: float | None, in_all_directions: bool) -> Samples:
     """Covariances of all samples of a loss over data, about a minimum."""
-    given = None if at is None else points("at", at, loss.dim).reshape(-1, loss.dim)
+    given = None if at is None else points("at", numbers("at", at), loss.dim).reshape(-1, loss.dim)
     if center is None:
         start = np.zeros(loss.dim) if given is None else given.mean(axis=0)
         middle = _minimum(loss, start)
     else:
         middle = state("center", center, loss.dim)
     if given is None:
-        given = _around(middle, positive("radius", radius) if radius is not None else _scale(loss, middle))
+        given = _around(middle, positive("radius", radius) if radius is not None else _scale(loss, middle), in_all_directions)
     elif radius is not None:
         raise ValueError("`radius` says how far points are chosen; leave it out where they are given by `at`.")
-    c = np.stack([np.reshape(loss.covariance(w if loss.dim > 1 else float(w[0])), (loss.dim, loss.dim)) for w in given])
+    c = _covariances(loss, given)
     return Samples(middle, given, c, np.zeros_like(c), loss.n_samples, repr(loss))
+
+
+def _covariances(loss: SampledLoss, where: Array) -> Array:
+    """C at points (k, d, d)."""
+    with np.errstate(over="ignore", invalid="ignore"):          # what is too large is refused by whoever squares it
+        return np.stack([np.reshape(loss.covariance(w if loss.dim > 1 else float(w[0])), (loss.dim, loss.dim)) for w in where])
 
 
 def _minimum(loss: SampledLoss, start: Array) -> Array:
@@ -208,38 +224,49 @@ def _minimum(loss: SampledLoss, start: Array) -> Array:
 
 
 def _scale(loss: SampledLoss, middle: Array) -> float:
-    """The distance at which the noise has about doubled, √(Tr Σ_g / Tr Σ_H); one if it does not grow."""
+    """The distance at which the noise has about doubled, √(Tr Σ_g / Tr Σ_H); one if it does not grow, or starts from nothing."""
     w: Any = middle if loss.dim > 1 else float(middle[0])
+    size, reach = float(np.trace(np.atleast_2d(loss.covariance(w)))), 1 + float(np.linalg.norm(middle))
     if loss.dim > MOST_AXES:        # by its growth itself: all Hessians would be large
-        return _doubled(loss, middle)
+        return 1.0 if size <= _grown(loss, middle, 1.0) * (NOTHING * reach)**2 else _doubled(loss, middle)
     h = np.reshape(loss.sample_hessians(w), (loss.n_samples, loss.dim, loss.dim))
-    growth, size = float(np.einsum("nij,nij->", h - h.mean(axis=0), h - h.mean(axis=0))) / loss.n_samples / loss.dim, loss.covariance(w)
-    return math.sqrt(float(np.trace(np.atleast_2d(size))) / growth) if growth > 0 and np.any(size) else 1.0
+    growth = float(np.einsum("nij,nij->", h - h.mean(axis=0), h - h.mean(axis=0))) / loss.n_samples / loss.dim
+    if growth <= 0 or size <= growth * (NOTHING * reach)**2:
+        return 1.0
+    return max(math.sqrt(size / growth), NEAREST * reach)
+
+
+def _grown(loss: SampledLoss, middle: Array, distance: float) -> float:
+    """Tr C at a distance in one random direction."""
+    way = np.random.default_rng(SEED).normal(size=len(middle))
+    return float(np.trace(loss.covariance(middle + distance / np.linalg.norm(way) * way)))
 
 
 def _doubled(loss: SampledLoss, middle: Array) -> float:
     """The distance in one random direction at which Tr C is twice that in the middle, within a factor of two."""
-    way = np.random.default_rng(SEED).normal(size=len(middle))
-    way /= np.linalg.norm(way)
-    start, distance = float(np.trace(loss.covariance(middle))), 1.0
+    start, distance = _grown(loss, middle, 0.0), 1.0
     for _ in range(20):
-        grown = float(np.trace(loss.covariance(middle + distance * way)))
-        if start <= grown - start <= 4 * start or not start > 0:
+        grown = _grown(loss, middle, distance)
+        if start <= grown - start <= 4 * start:
             break
         distance *= 2.0 if grown < 2 * start else 0.5
     return distance
 
 
-def _around(middle: Array, radius: float) -> Array:
-    """Points about a centre: along the axes, between pairs of axes, and some at random."""
+def _around(middle: Array, radius: float, in_all_directions: bool = False) -> Array:
+    """Points about a centre: along the axes, between pairs of axes where these are few or all directions are asked for, and at random."""
     d = len(middle)
     if d == 1:
         return middle + radius * np.linspace(-2, 2, 17)[:, None]
+    if d > MOST_AXES and in_all_directions:
+        raise ValueError(f"`form` is 'matrix', but {d} weights need {1 + d * (d + 1) // 2} points, and none are chosen for more than "
+                         f"{MOST_AXES} weights; give them by `at`, or take 'componentwise'.")
     if d > MOST_AXES:
         others = np.random.default_rng(SEED).normal(size=(MOST_AXES, d)) / math.sqrt(d)
         return middle + radius * np.concatenate([np.zeros((1, d)), others])
     axes = np.eye(d)
-    pairs = [(axes[i] + sign * axes[j]) / math.sqrt(2) for i in range(d) for j in range(i) for sign in (1, -1)] if d <= LARGEST_FULL else []
+    pairs = [(axes[i] + sign * axes[j]) / math.sqrt(2) for i in range(d) for j in range(i) for sign in (1, -1)
+             if d <= LARGEST_FULL or in_all_directions]
     others = np.random.default_rng(SEED).normal(size=(2 * d, d)) / math.sqrt(d)
     return middle + radius * np.concatenate([np.zeros((1, d)), axes, -axes, *([np.array(pairs)] if pairs else []), others])
 
@@ -256,12 +283,9 @@ def _of_arrays(gradients: Any, at: ArrayLike | None, center: ArrayLike | None, c
     n = g.shape[1]
     if n < 2:
         raise ValueError("`gradients` has one gradient at each point, but a covariance needs at least two.")
-    away = g - g.mean(axis=1, keepdims=True)
-    products = away[:, :, :, None] * away[:, :, None, :]
-    c = products.sum(axis=1) / (n if complete else n - 1)
-    errors = np.zeros_like(c) if complete else products.std(axis=1, ddof=1) / math.sqrt(n)
+    c, variances = covariances(g, complete)
     middle = state("center", center, where.shape[1]) if center is not None else _zero_of_mean(where, g.mean(axis=1))
-    return Samples(middle, where, scale * c, scale * errors, n, f"{n} gradients each")
+    return Samples(middle, where, scale * c, scale * np.sqrt(np.maximum(variances, 0.0)), n, f"{n} gradients each")
 
 
 def _zero_of_mean(where: Array, gradient: Array) -> Array:
