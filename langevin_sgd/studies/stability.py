@@ -58,7 +58,7 @@ class MinimumStability:
 
     @property
     def in_mean(self) -> float:
-        """η from which on it is excluded, whatever the batch."""
+        """η from which on the mean leaves it, as gradient descent does; single paths of small batches may still be attracted."""
         return self.limits[0].in_mean
 
     @property
@@ -138,9 +138,14 @@ class StabilityMap:
     def verdicts(self) -> list[str]:
         """Return for each minimum what excludes it, and what makes SGD leave it."""
         first, last = self.batch_sizes[0], self.batch_sizes[-1]
-        return [f"{m.name}: {'no learning rate keeps it' if not m.in_mean else f'excluded from η = {m.in_mean:.3g} on'}; no metastable "
-                f"state from {m.in_mean_square[0]:.3g} on with batch size {first}"
-                + (f", from {m.in_mean_square[-1]:.3g} on with {last}" if last != first else "") for m in self.minima]
+        found = []
+        for m in self.minima:
+            sure, size = max(zip(m.almost_surely, self.batch_sizes, strict=True))
+            found.append(f"{m.name}: {f'excluded from η = {m.in_mean:.3g} on' if m.in_mean else 'no learning rate keeps it'}"
+                         + (f" in the mean (batches of {size} attract almost every path up to {sure:.3g})" if sure > m.in_mean > 0 else "")
+                         + f"; no metastable state from {m.in_mean_square[0]:.3g} on with batch size {first}"
+                         + (f", from {m.in_mean_square[-1]:.3g} on with {last}" if last != first else ""))
+        return found
 
     def to_xarray(self) -> xarray.Dataset:
         """Return a Dataset: regions over (minimum, learning_rate, batch_size), with flags after CF, and the limits."""
@@ -210,7 +215,7 @@ def stability(loss: SampledLoss, at: Any = None, learning_rates: ArrayLike | Non
     [1.], λ_max = 22.1  0           1             0.0904               0.03914              0.06956
                                     4             0.0904                0.0681               0.1031
     <BLANKLINE>
-    - [1.], λ_max = 22.1: excluded from η = 0.0904 on; no metastable state from 0.0391 on with batch size 1, from 0.0681 on with 4
+    - [1.], λ_max = 22.1: excluded from η = 0.0904 on in the mean (batches of 4 attract almost every path up to 0.103); no metastable ...
     """
     points, sizes, key = _points(sampled(loss), at), _sizes(loss, batch_sizes, sampling), Key.draw(rng)
     batches = [Batches(int(size), sampling, momentum, weight_decay) for size in sizes]

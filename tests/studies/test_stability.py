@@ -49,7 +49,12 @@ def test_all_minima_are_found() -> None:
 def test_the_table_says_what_excludes_and_what_sgd_leaves(chain) -> None:
     text = str(chain)
     sharp = chain.minima[0]
-    assert f"excluded from η = {sharp.in_mean:.3g} on; no metastable state from {sharp.in_mean_square[0]:.3g} on with batch size 1" in text
+    assert f"excluded from η = {sharp.in_mean:.3g} on" in text
+    assert f"no metastable state from {sharp.in_mean_square[0]:.3g} on with batch size 1" in text
+    beyond = [m for m in chain.minima if max(m.almost_surely) > m.in_mean]
+    assert beyond and text.count("attract almost every path up to") == len(beyond)
+    for m in beyond:
+        assert f"excluded from η = {m.in_mean:.3g} on in the mean (batches of" in text and f"path up to {max(m.almost_surely):.3g})" in text
     assert text.count("\n- ") == 2 and "under SGD, batches iid" in text
     assert f"{chain.minima[1].almost_surely[2]:.4g}" in text
 
