@@ -29,8 +29,8 @@ def from_trajectories(x: Any, dt: float | None = None, *, bins: ArrayLike | int 
         Their number or their edges.
     process
         "chain": the steps are the process itself, as the iterations of SGD are, each of which must be saved; then mean and variance of a
-        step are the drift and the diffusion, without bias.  "diffusion": the states are samples of a continuous path; then both are biased in proportion
-        to the time between them, which is taken away by looking over twice the time as well.
+        step are the drift and the diffusion, without bias.  "diffusion": the states are samples of a continuous path; then both are
+        biased in proportion to the time between them, which is taken away by looking over twice the time as well.
     lag
         The number of steps that an increment spans; the standard errors allow for the overlap of increments.
 
@@ -197,10 +197,10 @@ def _refuse_skipped_iterations(x: Any, step: float) -> None:
     if np.allclose(rates, step, rtol=1e-6):
         return
     if np.ptp(rates) > 0:
-        raise ValueError("`x` holds runs of SGD whose learning rate changes, so that they have no one drift and diffusion; run them with one "
-                         "learning rate.")
-    raise ValueError(f"`x` holds runs of SGD of which every {step / rates[0]:.0f}th iteration was saved, but `process` is 'chain', for which "
-                     f"each must be: run them with t_eval={rates[0]:g} * np.arange(n_steps + 1).")
+        raise ValueError("`x` holds runs of SGD whose learning rate changes, so that they have no one drift and diffusion; run them with "
+                         "one learning rate.")
+    raise ValueError(f"`x` holds runs of SGD of which every {step / rates[0]:.0f}th iteration was saved, but `process` is 'chain', for "
+                     f"which each must be: run them with t_eval={rates[0]:g} * np.arange(n_steps + 1).")
 
 
 def _edges(values: Array, bins: ArrayLike | int) -> Array:
@@ -268,7 +268,7 @@ def _moments(paths: Array, bins_of: Any, n: int, lag: int, time: float) -> _Mome
 def _variance_of_sum(parts: Array, bins_of: Any, n: int, lag: int) -> Array:
     """The variance of the sum of the parts in each bin: those less than a lag apart overlap, and are not independent."""
     def total(values: Array, where: Any) -> Array:
-        return np.bincount(where[where >= 0], values[where >= 0], n)
+        return np.bincount(where[where >= 0], values[where >= 0], n).astype(float)
 
     plain = total(parts**2, bins_of)
     variance = plain.copy()

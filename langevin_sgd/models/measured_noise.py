@@ -67,8 +67,8 @@ class Samples:
         far = np.abs(self.points - self.center).max(axis=1)
         sizes = np.abs(self.covariances).max(axis=(1, 2))
         for k in np.flatnonzero(~((far < math.sqrt(TOO_LARGE)) & (sizes < TOO_LARGE)))[:1]:
-            raise ValueError(f"`at` holds {self.points[k]} at index {k}, which is {far[k]:.3g} from the centre, and C is {sizes[k]:.3g} there: "
-                             "too large to be squared in a fit; take points nearer to the centre.")
+            raise ValueError(f"`at` holds {self.points[k]} at index {k}, which is {far[k]:.3g} from the centre, and C is {sizes[k]:.3g} "
+                             "there: too large to be squared in a fit; take points nearer to the centre.")
 
     @property
     def are_sampled(self) -> bool:
@@ -260,7 +260,7 @@ def _full(samples: Samples, away: Array) -> tuple[Noise, str, Array]:
     design = np.column_stack([np.ones(len(away)), 2 * away, *(away[:, k] * away[:, m] * (1.0 if k == m else 2.0) for k, m in pairs)])
     constant, linear, quadratic = np.zeros((d, d)), np.zeros((d, d, d)), np.zeros((d, d, d, d))
     fitted = np.zeros_like(samples.covariances)
-    for i, j in sorted(((i, j) for i in range(d) for j in range(i + 1)), key=lambda entry: entry[0] != entry[1]):   # variances first
+    for i, j in [*((k, k) for k in range(d)), *((k, m) for k in range(d) for m in range(k))]:           # variances first: they are weights
         values = samples.covariances[:, i, j]
         fit = (samples.fit(least_squares, design, values) if i == j
                else least_squares(design, values, samples.weight_between(fitted[:, i, i], fitted[:, j, j])))

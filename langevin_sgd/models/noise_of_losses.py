@@ -17,7 +17,7 @@ from langevin_sgd.models.strength import covariance_factor
 
 MOST_AXES = 64                  # weights, above which points are chosen at random only, so many times
 SEED = 1
-NOTHING = 1e-10                 # a distance over the size of the weights: noise that doubles there is rounding, as where all samples are fitted
+NOTHING = 1e-10                 # a distance over the size of the weights: noise that doubles there is rounding, all samples being fitted
 NEAREST = 1e-6                  # and points nearer than this would differ by too few digits
 
 
@@ -174,7 +174,6 @@ def from_two_points(loss: SampledLoss, first: ArrayLike, second: ArrayLike, cent
     """
     a, b = state("first", first, sampled(loss).dim), state("second", second, loss.dim)
     middle = _minimum(loss, (a + b) / 2) if center is None else state("center", center, loss.dim)
-    d = loss.dim
     c = _covariances(loss, np.stack([a, b]))
     apart = (a - middle)**2 - (b - middle)**2
     if (apart == 0).any():

@@ -9,10 +9,8 @@ from langevin_sgd.models.arguments import Array
 
 ROUNDS = 8                      # after so many fits, each weighted by the one before, nothing changes any more
 LEAST = 0.01                    # of the mean: a fit that comes near to zero somewhere, or below, would give endless weight there
-
-
-UNDETERMINED = ("`at` does not determine a quadratic: its points lie on a line, a curve or too few of them; spread them about the centre in "
-                "all directions.")
+UNDETERMINED = ("`at` does not determine a quadratic: its points lie on a line, a curve or too few of them; spread them about the "
+                "centre in all directions.")
 
 
 def least_squares(design: Array, values: Array, weight: Array) -> Array:

@@ -331,8 +331,10 @@ def test_a_fit_that_is_no_covariance_says_so() -> None:
     (lambda: ls.noise.measure(ONE, at=[0.0, 1.0, 1e200, 2.0]), r"`at` holds \[1.e\+200\] at index 2"),
     (lambda: ls.noise.measure(np.ones((4, 5)), [0.0, 1.0, 1e200, 2.0], center=0.0), r"`at` holds \[1.e\+200\] at index 2"),
     (lambda: ls.noise.measure(ONE, at=[0.0, 1.0, np.inf]), "`at` holds inf"),
-    (lambda: ls.noise.measure(ls.losses.linear_regression(np.eye(65), np.ones(65)), center=np.ones(65), radius=1.0, form="matrix"), "`form` is 'matrix', but 65 weights"),
-    (lambda: ls.noise.measure(ls.losses.linear_regression(X[:, :2], Y), at=[[t, t] for t in range(9)], form="matrix"), "does not determine"),
+    (lambda: ls.noise.measure(ls.losses.linear_regression(np.eye(65), np.ones(65)), center=np.ones(65), radius=1.0, form="matrix"),
+     "`form` is 'matrix', but 65 weights"),
+    (lambda: ls.noise.measure(ls.losses.linear_regression(X[:, :2], Y), at=[[t, t] for t in range(9)], form="matrix"),
+     "does not determine"),
 ])
 def test_what_is_wrong_is_named(call, says: str) -> None:
     with pytest.raises(ValueError, match=says):
