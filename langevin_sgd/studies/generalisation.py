@@ -37,7 +37,6 @@ __all__ = ["BatchComparison", "Problem", "compare", "matrix_sensing", "phase_ret
 SMALL, LARGE, ISOTROPIC, OF_BATCH, QUADRATIC = ("small batch", "large batch", "large, isotropic noise", "large, noise of the batch",
                                                 "large, quadratic noise")
 SAVED = 24                      # times, evenly spaced in the logarithm of the iteration
-LOOKED_AT = 8                   # of them, at which the noise of small batches is measured
 FEWEST_SEEDS = 3
 
 
@@ -164,9 +163,9 @@ def compare(problem: Make, *, learning_rate: float, small_batch: int = 1, large_
     -------
     BatchComparison
         "small batch"; "large batch"; "large, isotropic noise", whose variance is that of the gradients of single samples, averaged over
-        components and along the runs with small batches; "large, noise of the batch", normal with the covariance of each batch; "large,
-        quadratic noise", component by component, from gradients and Hessians where a run with large batches ends.  All noise is what
-        large batches lack to small ones.
+        components and over time along the runs with small batches; "large, noise of the batch", normal with the covariance of each batch;
+        "large, quadratic noise", component by component, from gradients and Hessians where a run with large batches ends.  All noise is
+        what large batches lack to small ones.
 
     Raises
     ------
@@ -262,12 +261,18 @@ def _shown(seeds: Sequence[int], progress: bool | None) -> Any:
 
 
 def _mean_variance(loss: SampledLoss, runs: SGDRuns) -> float:
-    """The variance of the gradients of single samples, averaged over components and along the runs."""
+    """The variance of the gradients of single samples, averaged over components, over time and over the runs that did not diverge."""
+    from scipy.integrate import trapezoid
     kept = runs.w[runs.status != Status.DIVERGED]
     if not len(kept):
-        kept = runs.w[:, :1]
-    places = kept[:, np.linspace(0, kept.shape[1] - 1, LOOKED_AT).round().astype(int)].reshape(-1, loss.dim)
-    return float(np.mean([loss.sample_gradients(w if loss.dim > 1 else float(w[0])).var(axis=0).mean() for w in places]))
+        return _variance(loss, runs.w[0, 0])
+    over_time = [trapezoid([_variance(loss, w) for w in path], runs.t) for path in kept]         # saved times are not evenly spaced
+    return float(np.mean(over_time) / (runs.t[-1] - runs.t[0]))
+
+
+def _variance(loss: SampledLoss, w: Array) -> float:
+    """The variance of the gradients of single samples at one place, averaged over components."""
+    return float(loss.sample_gradients(w if loss.dim > 1 else float(w[0])).var(axis=0).mean())
 
 
 def _last(runs: SGDRuns, start: Array) -> Any:

@@ -74,20 +74,47 @@ def test_ctrl_c_keeps_the_data_sets_that_are_done(monkeypatch: pytest.MonkeyPatc
     assert found.n_seeds == 3 and found.stopped == "Ctrl-C" and "fewer data sets" in str(found)
 
 
+def test_the_level_of_isotropic_noise_is_an_average_over_time() -> None:
+    """Saved times crowd near the start, where the variance is several times that of the end: the level is nevertheless that of an average
+    over every iteration, of (f − y) x for each sample by hand.
+    """
+    rate, steps, rng = 0.02, 2000, np.random.default_rng(4)
+    x = rng.normal(size=(12, 2)) * [2.0, 0.5]
+    y = x @ [3.0, -3.0] + 0.3 * rng.normal(size=12)
+    loss, saved = ls.losses.linear_regression(x, y), np.unique(np.round(np.geomspace(1, steps, 24)).astype(int))
+
+    def runs(iterations: np.ndarray) -> ls.SGDRuns:
+        return ls.run_sgd(loss, [0.0, 0.0], learning_rate=rate, batch_size=1, n_steps=steps, t_eval=rate * iterations, n_paths=10, rng=5,
+                          progress=False)
+    every = runs(np.arange(steps + 1)).w
+    gradients = (every @ x.T - y)[..., None] * x                      # (run, iteration, sample, component)
+    variance = gradients.var(axis=2).mean(axis=(0, 2))
+    assert variance[0] > 5 * variance[-1]
+    level = generalisation._mean_variance(loss, runs(np.concatenate([[0], saved])))
+    assert level == pytest.approx(variance.mean(), rel=0.05)
+
+
+def test_a_level_is_left_where_all_diverge() -> None:
+    loss = ls.losses.linear_regression([[1.0], [2.0]], [1.0, 0.0])
+    with pytest.warns(RuntimeWarning, match="diverged"):
+        runs = ls.run_sgd(loss, 1.0, learning_rate=50.0, batch_size=1, n_steps=2000, n_paths=3, rng=1, progress=False)
+    assert generalisation._mean_variance(loss, runs) == pytest.approx(np.var([0.0, 4.0]))
+
+
 @pytest.mark.law
 def test_the_noise_of_small_batches_finds_sparser_solutions() -> None:
     """Diagonal linear networks on 6 data sets, 2 runs each: SGD with single samples has less excess risk than with large batches, and so
-    have large batches with the noise of the batch injected, by 5 standard errors of the mean log ratio; isotropic noise has more.
+    have large batches with the noise of the batch injected, by 5 standard errors of the mean log ratio. Isotropic noise of the same
+    variance, averaged over components and time, does not do what small batches do.
     """
     found = ls.generalisation.compare(ls.generalisation.sparse_regression, learning_rate=0.03, large_batch=15, n_steps=6000, n_seeds=6,
                                       rng=1, progress=False)
-    large = np.log(found.excess[found.names.index("large batch"), :, -1])
 
-    def z(name: str) -> float:
-        ratio = np.log(found.excess[found.names.index(name), :, -1]) - large
+    def z(name: str, to: str = "large batch") -> float:
+        ratio = np.log(found.excess[found.names.index(name), :, -1] / found.excess[found.names.index(to), :, -1])
         return float(ratio.mean() / stats.sem(ratio))
     assert z("small batch") < -5 and z("large, noise of the batch") < -5
-    assert z("large, isotropic noise") > 5
+    assert z("large, isotropic noise", "small batch") > 5
 
 
 @pytest.mark.parametrize("make", [ls.generalisation.sparse_regression, ls.generalisation.matrix_sensing, ls.generalisation.phase_retrieval])

@@ -28,6 +28,8 @@ class Check:
         How many of these the two may be apart.
     control
         A negative control: it must *not* agree.
+    sign
+        1 or -1: it must be so many errors above, or below, the reference, as a claim or a control with a direction is; 0: neither.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Check:
     error: float
     bound: float = 4.0
     control: bool = False
+    sign: int = 0
 
     @property
     def z(self) -> float:
@@ -44,13 +47,15 @@ class Check:
 
     @property
     def ok(self) -> bool:
-        """Whether the check passes: it agrees, or it is a control and does not."""
+        """Whether the check passes: it agrees, it is on the side where it must be, or it is a control and does not agree."""
+        if self.sign:
+            return self.sign * self.z > self.bound
         return (abs(self.z) > self.bound) if self.control else abs(self.z) <= self.bound
 
     def __str__(self) -> str:
         verdict = ("ok: fails as it must" if self.control else "ok") if self.ok else "FAILS"
-        kind = " (control)" if self.control else ""
-        return f"  {self.name + kind:72s}{self.value:14.6g} {self.reference:14.6g}  {self.z:+9.1f}  {verdict}"
+        kind = ", ".join([*(["control"] if self.control else []), *([("below", "above")[self.sign > 0]] if self.sign else [])])
+        return f"  {self.name + (f' ({kind})' if kind else ''):72s}{self.value:14.6g} {self.reference:14.6g}  {self.z:+9.1f}  {verdict}"
 
 
 def relative(name: str, value: float, reference: float, tolerance: float, **more: Any) -> Check:
