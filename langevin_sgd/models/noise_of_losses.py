@@ -2,13 +2,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from langevin_sgd.models.arguments import Array, numbers, one_of, points, positive, state, whole
 from langevin_sgd.models.full_quadratic import FullQuadratic
+from langevin_sgd.models.key import generator
 from langevin_sgd.models.measured_noise import FORMS, LARGEST_FULL, MeasuredNoise, Samples
 from langevin_sgd.models.noise_families import Noise, Quadratic
 from langevin_sgd.models.sampled import SampledLoss, sampled
@@ -39,8 +41,8 @@ def measure(source: Any, at: ArrayLike | None = None, *, center: ArrayLike | Non
         How far from the centre points are chosen; where the noise has about doubled if None.
     form
         "componentwise": a variance for each component, quadratic in that component; "matrix": Σ_g (1 + δᵀ Σ_H Σ_g⁻¹ δ), the power-law
-        dynamic; "full": all entries, quadratic in all components, for up to 4 weights.  None: "full" from 2 to 4 weights, else
-        "componentwise".
+        dynamic; "full": all entries, quadratic in all components, for up to 4 weights.  None: "full" from 2 to 4 weights, where
+        that is a covariance everywhere, else "matrix"; "componentwise" for other numbers of them.
     complete
         Whether the given gradients are those of all the data; else they are a sample, and standard errors are reported.
     batch_size, dataset_size, replacement
@@ -85,11 +87,22 @@ def measure(source: Any, at: ArrayLike | None = None, *, center: ArrayLike | Non
         samples = _of_arrays(source, at, center, bool(complete), 1 / factor)
     d = samples.points.shape[1]
     if form is None:
-        form = "componentwise" if d == 1 or d > LARGEST_FULL else "full"
+        return _best(samples, d)
     if one_of("form", form, FORMS) == "full" and d > LARGEST_FULL:
         raise ValueError(f"`form` is 'full', but the state has {d} components, and a matrix C(x) is factored in every step for up to "
                          f"{LARGEST_FULL}; take 'componentwise' or 'matrix'.")
     return samples.fitted(form)
+
+
+def _best(samples: Samples, d: int) -> MeasuredNoise:
+    """The form with the most in it that is a covariance everywhere."""
+    if d == 1 or d > LARGEST_FULL:
+        return samples.fitted("componentwise")
+    full = samples.fitted("full")
+    if not full.adjusted:
+        return full
+    matrix = samples.fitted("matrix")
+    return replace(matrix, adjusted="; ".join(filter(None, [f"form 'full' is no noise here: {full.adjusted}", matrix.adjusted])))
 
 
 def from_hessians(loss: SampledLoss, center: ArrayLike | None = None, *, microbatch: int = 1, rng: Any = 0) -> MeasuredNoise:
@@ -126,7 +139,8 @@ def from_hessians(loss: SampledLoss, center: ArrayLike | None = None, *, microba
     n, d = loss.n_samples, loss.dim
     g = np.reshape(loss.sample_gradients(w), (n, d))
     h = np.reshape(loss.sample_hessians(w), (n, d, d)) if d <= LARGEST_FULL else np.reshape(loss.sample_hessian_diagonals(w), (n, d))
-    g, h = (_grouped(a - a.mean(axis=0), whole("microbatch", microbatch), rng) for a in (g, h))
+    groups = _groups(n, whole("microbatch", microbatch), rng)
+    g, h = (_grouped(a - a.mean(axis=0), groups) for a in (g, h))
     around = _around(middle, _scale(loss, middle))
     c = _covariances(loss, around)
     samples = Samples(middle, around, c, np.zeros_like(c), n, f"Hessians of {loss!r}")
@@ -298,15 +312,17 @@ def _zero_of_mean(where: Array, gradient: Array) -> Array:
     return np.asarray(-np.linalg.solve(fit[1:].T, fit[0]))
 
 
-def _grouped(away: Array, size: int, rng: Any) -> Array:
-    """Means over groups of samples at random, (groups, ...), scaled so that their second moments estimate those of single samples."""
-    n = len(away)
-    if size == 1:
-        return away
-    if n // size < 2:
+def _groups(n: int, size: int, rng: Any) -> NDArray[np.int64]:
+    """Samples in groups at random, (groups, size)."""
+    if n // size < min(2, size):
         raise ValueError(f"`microbatch` is {size}, but there are {n} samples, and at least two groups are needed to tell how they differ.")
-    order = np.random.default_rng(rng).permutation(n)[:n // size * size].reshape(-1, size)
-    return np.asarray(away[order].mean(axis=1) * math.sqrt(size * (n - 1) / (n - size)))
+    return generator(rng).permutation(n)[:n // size * size].reshape(-1, size)
+
+
+def _grouped(away: Array, groups: NDArray[np.int64]) -> Array:
+    """Means over groups of samples, (groups, ...), scaled so that their second moments estimate those of single samples."""
+    n, size = len(away), groups.shape[1]
+    return away if size == 1 else np.asarray(away[groups].mean(axis=1) * math.sqrt(size * (n - 1) / (n - size)))
 
 
 def _shaped(parts: Any) -> Any:

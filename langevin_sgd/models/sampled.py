@@ -15,6 +15,7 @@ from langevin_sgd.models.arguments import Array, finite, numbers, points, state,
 from langevin_sgd.models.differences import column
 from langevin_sgd.models.expressions import variable_names
 from langevin_sgd.models.fields import retold
+from langevin_sgd.models.key import generator
 from langevin_sgd.models.landscape import CriticalPoint, Landscape
 from langevin_sgd.models.user_losses import argument_count, check_gradient, check_reach
 
@@ -256,7 +257,7 @@ class SampledLoss:
         """
         from langevin_sgd.models.descent import different
         if starts is None:
-            starts = np.random.default_rng(rng).normal(size=(whole("n_starts", n_starts), self.dim))
+            starts = generator(rng).normal(size=(whole("n_starts", n_starts), self.dim))
         else:
             starts = points("starts", starts, self.dim).reshape(-1, self.dim)
         return different(self, np.asarray(starts))
