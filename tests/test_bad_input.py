@@ -13,6 +13,7 @@ WELL = ls.landscapes.double_well()
 PLANE = ls.Landscape("x**2 + y**2")
 HEAVY = ls.sgd(ls.Landscape("x**2/2"), ls.noise.Quadratic(0.5, quadratic=30.0), 0.1)
 DOMAIN = ls.Interval(high=1.0)
+DATA = ls.losses.linear_regression([1.0, 2.0, 3.0], [1.0, 2.5, 2.0])
 
 
 def cannot_be_compiled(x, t, p):
@@ -53,6 +54,10 @@ BAD = {
     "data without weights": (lambda: ls.losses.generate(10, []), r"`weights` has shape \(0,\) and .* must be \(d,\) with d ≥ 1"),
     "sensing without weights": (lambda: ls.losses.matrix_sensing(np.zeros((2, 0, 0)), [1.0, 2.0], 1),
                                 r"`matrices` has shape \(2, 0, 0\) and .*, not empty"),
+    "a landscape for an equation": (lambda: ls.exact.mean_passage_time(WELL, 0.0, DOMAIN),
+                                    r"`sde` is Landscape.*must be an equation, .*ls\.sgd\(loss, noise, learning_rate\)"),
+    "data for an equation": (lambda: ls.exact.stationary_density(DATA), r"`sde` is SampledLoss.*must be an equation"),
+    "data for an equation, on a grid": (lambda: ls.FokkerPlanck(DATA, ls.Grid((-1, 1), 20)), r"`sde` is SampledLoss.*must be an equation"),
     "an unknown convention": (lambda: OU.replace(interpretation="itoh"), "'itoh'"),
 }
 

@@ -422,6 +422,13 @@ class _Variance:
         return f"variance {self.variance}"
 
 
+def check_is_equation(sde: Any) -> None:
+    """Refuse what is no equation, and say how a loss becomes one."""
+    if not isinstance(sde, SDE):
+        loss = "; a loss becomes one with a noise, ls.sgd(loss, noise, learning_rate)" if isinstance(sde, (Landscape, SampledLoss)) else ""
+        raise ValueError(f"`sde` is {sde!r}, but must be an equation, made with ls.SDE, ls.sgd, ls.langevin or ls.linear{loss}.")
+
+
 def _gradient_flow(loss: Landscape, noise: Noise, strength: Strength, interpretation: str) -> SDE:
     if not isinstance(loss, Landscape):
         raise ValueError(f"`loss` is {loss!r}, but must be a Landscape: ls.Landscape({str(loss)!r}), for an expression.")
