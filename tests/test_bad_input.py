@@ -58,6 +58,8 @@ BAD = {
                                     r"`sde` is Landscape.*must be an equation, .*ls\.sgd\(loss, noise, learning_rate\)"),
     "data for an equation": (lambda: ls.exact.stationary_density(DATA), r"`sde` is SampledLoss.*must be an equation"),
     "data for an equation, on a grid": (lambda: ls.FokkerPlanck(DATA, ls.Grid((-1, 1), 20)), r"`sde` is SampledLoss.*must be an equation"),
+    "data for a quasi-potential in the plane": (lambda: ls.quasipotential_field(DATA, [0.0, 0.0], ls.Grid([(-1, 1), (-1, 1)], 20)),
+                                                r"`sde` is SampledLoss.*ls\.minimum_action_path\(loss, start, end, batch_size="),
     "an unknown convention": (lambda: OU.replace(interpretation="itoh"), "'itoh'"),
 }
 
