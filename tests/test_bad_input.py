@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+import xarray
 
 import langevin_sgd as ls
 
@@ -60,6 +61,13 @@ BAD = {
     "data for an equation, on a grid": (lambda: ls.FokkerPlanck(DATA, ls.Grid((-1, 1), 20)), r"`sde` is SampledLoss.*must be an equation"),
     "data for a quasi-potential in the plane": (lambda: ls.quasipotential_field(DATA, [0.0, 0.0], ls.Grid([(-1, 1), (-1, 1)], 20)),
                                                 r"`sde` is SampledLoss.*ls\.minimum_action_path\(loss, start, end, batch_size="),
+    "arrays of different shapes": (lambda: ls.noise.measure([np.ones((100, 2)), np.ones((50, 2))], at=[[0.0, 0.0], [1.0, 1.0]]),
+                                   r"is \[ndarray of shape \(100, 2\), ndarray of shape \(50, 2\)\], but must be numbers"),
+    "long rows of different lengths": (lambda: ls.losses.linear_regression([[1.0, 2.0], [3.0]] * 500, np.ones(1000)),
+                                       r"^`inputs` is \[\[1.0, 2.0\], \[3.0\].{,80}, but must be numbers"),
+    "an array for a file": (lambda: ls.losses.load(xarray.DataArray(np.arange(1000.0))),
+                            r"`source` is DataArray of shape \(1000,\), but must be the path"),
+    "an array for a number": (lambda: ls.langevin(WELL, np.ones(1000)), r"`temperature` is ndarray of shape \(1000,\), but must be a number"),
     "an unknown convention": (lambda: OU.replace(interpretation="itoh"), "'itoh'"),
 }
 
