@@ -21,6 +21,10 @@ def cannot_be_compiled(x, t, p):
     return x**undefined_name                                    # noqa: F821
 
 
+def returns_nothing(w, sample, gradient):
+    gradient[0] = w[0] - sample[0]
+
+
 BAD = {
     "a number that is none": (lambda: ls.simulate(OU, math.nan, (0, 1), 0.1), "`x0` holds nan, but it must be finite"),
     "an infinite number": (lambda: ls.langevin(WELL, math.inf), "`temperature` .*inf"),
@@ -71,6 +75,9 @@ BAD = {
     "data for a landscape": (lambda: ls.langevin(DATA, 0.1), r"`loss` is SampledLoss.*must be a Landscape: give its `\.landscape`\.$"),
     "data for a landscape, in a region": (lambda: ls.Sublevel(DATA, 1.0), r"`landscape` is SampledLoss.*`\.landscape`\.$"),
     "a word for a noise": (lambda: ls.sgd(WELL, "quadratic", 0.1), r"`noise` is 'quadratic', .*, such as ls\.noise\.Constant\(1\.0\)\.$"),
+    "a loss that returns nothing": (lambda: ls.SampledLoss.from_function(returns_nothing, [1.0, 2.0], dim=1),
+                                    r"`returns_nothing` .*: the function returns nothing, it has no `return`\. The function gets"),
+    "labels that are none": (lambda: ls.losses.logistic_regression([1.0, 2.0, 3.0], [1, 2, 3]), r"`targets` holds \[1\.0, 2\.0, 3\.0\], but"),
     "an unknown convention": (lambda: OU.replace(interpretation="itoh"), "'itoh'"),
 }
 
