@@ -71,13 +71,15 @@ BAD = {
                                        r"^`inputs` is \[\[1.0, 2.0\], \[3.0\].{,80}, but must be numbers"),
     "an array for a file": (lambda: ls.losses.load(xarray.DataArray(np.arange(1000.0))),
                             r"`source` is DataArray of shape \(1000,\), but must be the path"),
-    "an array for a number": (lambda: ls.langevin(WELL, np.ones(1000)), r"`temperature` is ndarray of shape \(1000,\), but must be a number"),
+    "an array for a number": (lambda: ls.langevin(WELL, np.ones(1000)),
+                              r"`temperature` is ndarray of shape \(1000,\), but must be a number"),
     "data for a landscape": (lambda: ls.langevin(DATA, 0.1), r"`loss` is SampledLoss.*must be a Landscape: give its `\.landscape`\.$"),
     "data for a landscape, in a region": (lambda: ls.Sublevel(DATA, 1.0), r"`landscape` is SampledLoss.*`\.landscape`\.$"),
     "a word for a noise": (lambda: ls.sgd(WELL, "quadratic", 0.1), r"`noise` is 'quadratic', .*, such as ls\.noise\.Constant\(1\.0\)\.$"),
     "a loss that returns nothing": (lambda: ls.SampledLoss.from_function(returns_nothing, [1.0, 2.0], dim=1),
                                     r"`returns_nothing` .*: the function returns nothing, it has no `return`\. The function gets"),
-    "labels that are none": (lambda: ls.losses.logistic_regression([1.0, 2.0, 3.0], [1, 2, 3]), r"`targets` holds \[1\.0, 2\.0, 3\.0\], but"),
+    "labels that are none": (lambda: ls.losses.logistic_regression([1.0, 2.0, 3.0], [1, 2, 3]),
+                             r"`targets` holds \[1\.0, 2\.0, 3\.0\], but"),
     "an unknown convention": (lambda: OU.replace(interpretation="itoh"), "'itoh'"),
 }
 

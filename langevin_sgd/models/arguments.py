@@ -4,10 +4,13 @@ from __future__ import annotations
 import math
 import reprlib
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    from langevin_sgd.models.landscape import CriticalPoint
 
 Array = NDArray[np.floating[Any]]
 
@@ -102,9 +105,15 @@ def points(name: str, x: ArrayLike, dim: int) -> Array:
     return array
 
 
-def state(name: str, x: ArrayLike, dim: int) -> Array:
-    """Return one state as an array (d,)."""
-    array = numbers(name, x)
+def coordinates(x: ArrayLike | CriticalPoint) -> ArrayLike:
+    """Return the state of a critical point, and anything else as it came."""
+    from langevin_sgd.models.landscape import CriticalPoint  # which is checked by the functions of this file
+    return x.x if isinstance(x, CriticalPoint) else x
+
+
+def state(name: str, x: ArrayLike | CriticalPoint, dim: int) -> Array:
+    """Return one state, or that of a critical point, as an array (d,)."""
+    array = numbers(name, coordinates(x))
     if array.shape not in ({(), (1,)} if dim == 1 else {(dim,)}):
         expected = "a number" if dim == 1 else f"{dim} numbers"
         raise ValueError(f"`{name}` has shape {array.shape}, but one state of this model is {expected}.")

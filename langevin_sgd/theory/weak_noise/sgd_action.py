@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from langevin_sgd.models.arguments import Array, positive, state, whole
+from langevin_sgd.models.landscape import CriticalPoint
 from langevin_sgd.models.sampled import SampledLoss
 from langevin_sgd.theory.weak_noise.batches import BatchNoise
 from langevin_sgd.theory.weak_noise.enclosure import enclosure
@@ -123,7 +124,8 @@ class SGDActionPath:
                 f"{gaussian})")
 
 
-def sgd_action_path(loss: SampledLoss, start: ArrayLike, end: ArrayLike, batch_size: int | None, *, compared: bool = True) -> SGDActionPath:
+def sgd_action_path(loss: SampledLoss, start: ArrayLike | CriticalPoint, end: ArrayLike | CriticalPoint, batch_size: int | None, *,
+                    compared: bool = True) -> SGDActionPath:
     """Return the path of least action of SGD, see `minimum_action_path`; with that of the diffusion unless it is not to be compared."""
     size, noise = _batches(batch_size), BatchNoise(_small_enough(loss))
     a, z = settled(noise, state("start", start, loss.dim), state("end", end, loss.dim))

@@ -254,7 +254,8 @@ def test_an_equation_whose_path_was_not_found_is_not_said_to_have_none(monkeypat
         raise ArithmeticError("it did not converge.")
     monkeypatch.setattr(sgd_action, "least_path", fails)
     noise = BatchNoise(two_alone(), gaussian=True)
-    assert sgd_action._gaussian(noise, np.array([-1.0, 0.0]), np.zeros(2), [], None) == (None, "no path that was found: it did not converge")
+    missing = sgd_action._gaussian(noise, np.array([-1.0, 0.0]), np.zeros(2), [], None)
+    assert missing == (None, "no path that was found: it did not converge")
 
 
 def test_where_every_gradient_vanishes_nothing_comes_across():
