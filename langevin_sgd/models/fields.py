@@ -354,6 +354,6 @@ def retold(error: Exception, function: Callable[..., Any], given: str, kind: str
 
 def _returns_nothing(code: types.CodeType) -> bool:
     """Whether a function ends with None on all its ways, of which Numba speaks as of a conversion somewhere in its own code."""
-    steps = list(dis.get_instructions(code))
-    ends = [before if end.opname == "RETURN_VALUE" else end for before, end in itertools.pairwise(steps) if end.opname.startswith("RETURN_")]
+    steps = itertools.pairwise(dis.get_instructions(code))
+    ends = [before if step.opname == "RETURN_VALUE" else step for before, step in steps if step.opname in ("RETURN_VALUE", "RETURN_CONST")]
     return all(end.opname in ("LOAD_CONST", "RETURN_CONST") and end.argval is None for end in ends)

@@ -31,7 +31,8 @@ Schedule = float | Sequence[float] | Callable[[int], float]
 
 def run_sgd(loss: SampledLoss, w0: ArrayLike | CriticalPoint, *, learning_rate: Schedule, batch_size: int, n_steps: int,
             sampling: str = "iid", momentum: float = 0.0, weight_decay: float = 0.0, domain: Region | None = None,
-            inject: Injection | None = None, t_eval: ArrayLike | None = None, average_from: float | None = None, average_every: int = 1, n_paths: int | None = None,
+            inject: Injection | None = None, t_eval: ArrayLike | None = None, average_from: float | None = None,
+            average_every: int = 1, n_paths: int | None = None,
             first_path: int = 0, rng: Any = None, max_seconds: float | None = None, threads: int | None = None,
             progress: bool | None = None) -> SGDRuns:
     """Run real minibatch SGD, an ensemble of runs: m ← μ m + (g_B + n + γ w), w ← w − η m.
