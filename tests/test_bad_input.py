@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+import xarray
 
 import langevin_sgd as ls
 
@@ -13,10 +14,15 @@ WELL = ls.landscapes.double_well()
 PLANE = ls.Landscape("x**2 + y**2")
 HEAVY = ls.sgd(ls.Landscape("x**2/2"), ls.noise.Quadratic(0.5, quadratic=30.0), 0.1)
 DOMAIN = ls.Interval(high=1.0)
+DATA = ls.losses.linear_regression([1.0, 2.0, 3.0], [1.0, 2.5, 2.0])
 
 
 def cannot_be_compiled(x, t, p):
     return x**undefined_name                                    # noqa: F821
+
+
+def returns_nothing(w, sample, gradient):
+    gradient[0] = w[0] - sample[0]
 
 
 BAD = {
@@ -53,6 +59,27 @@ BAD = {
     "data without weights": (lambda: ls.losses.generate(10, []), r"`weights` has shape \(0,\) and .* must be \(d,\) with d ≥ 1"),
     "sensing without weights": (lambda: ls.losses.matrix_sensing(np.zeros((2, 0, 0)), [1.0, 2.0], 1),
                                 r"`matrices` has shape \(2, 0, 0\) and .*, not empty"),
+    "a landscape for an equation": (lambda: ls.exact.mean_passage_time(WELL, 0.0, DOMAIN),
+                                    r"`sde` is Landscape.*must be an equation, .*ls\.sgd\(loss, noise, learning_rate\)"),
+    "data for an equation": (lambda: ls.exact.stationary_density(DATA), r"`sde` is SampledLoss.*must be an equation"),
+    "data for an equation, on a grid": (lambda: ls.FokkerPlanck(DATA, ls.Grid((-1, 1), 20)), r"`sde` is SampledLoss.*must be an equation"),
+    "data for a quasi-potential in the plane": (lambda: ls.quasipotential_field(DATA, [0.0, 0.0], ls.Grid([(-1, 1), (-1, 1)], 20)),
+                                                r"`sde` is SampledLoss.*ls\.minimum_action_path\(loss, start, end, batch_size="),
+    "arrays of different shapes": (lambda: ls.noise.measure([np.ones((100, 2)), np.ones((50, 2))], at=[[0.0, 0.0], [1.0, 1.0]]),
+                                   r"is \[ndarray of shape \(100, 2\), ndarray of shape \(50, 2\)\], but must be numbers"),
+    "long rows of different lengths": (lambda: ls.losses.linear_regression([[1.0, 2.0], [3.0]] * 500, np.ones(1000)),
+                                       r"^`inputs` is \[\[1.0, 2.0\], \[3.0\].{,80}, but must be numbers"),
+    "an array for a file": (lambda: ls.losses.load(xarray.DataArray(np.arange(1000.0))),
+                            r"`source` is DataArray of shape \(1000,\), but must be the path"),
+    "an array for a number": (lambda: ls.langevin(WELL, np.ones(1000)),
+                              r"`temperature` is ndarray of shape \(1000,\), but must be a number"),
+    "data for a landscape": (lambda: ls.langevin(DATA, 0.1), r"`loss` is SampledLoss.*must be a Landscape: give its `\.landscape`\.$"),
+    "data for a landscape, in a region": (lambda: ls.Sublevel(DATA, 1.0), r"`landscape` is SampledLoss.*`\.landscape`\.$"),
+    "a word for a noise": (lambda: ls.sgd(WELL, "quadratic", 0.1), r"`noise` is 'quadratic', .*, such as ls\.noise\.Constant\(1\.0\)\.$"),
+    "a loss that returns nothing": (lambda: ls.SampledLoss.from_function(returns_nothing, [1.0, 2.0], dim=1),
+                                    r"`returns_nothing` .*: the function returns nothing, it has no `return`\. The function gets"),
+    "labels that are none": (lambda: ls.losses.logistic_regression([1.0, 2.0, 3.0], [1, 2, 3]),
+                             r"`targets` holds \[1\.0, 2\.0, 3\.0\], but"),
     "an unknown convention": (lambda: OU.replace(interpretation="itoh"), "'itoh'"),
 }
 

@@ -2,13 +2,30 @@
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+if TYPE_CHECKING:
+    from langevin_sgd.models.landscape import CriticalPoint
+
 Array = NDArray[np.floating[Any]]
+
+LISTED = 4          # parts of a list, or numbers of an array, that a message shows
+SHORT = reprlib.Repr()
+SHORT.maxother = SHORT.maxstring = 100
+
+
+def in_short(value: Any) -> str:
+    """Return a value as text on one line: large arrays by type and shape, of anything else that is long its ends."""
+    if isinstance(value, (list, tuple)) and any(_is_large(part) for part in value):
+        return f"[{', '.join(map(in_short, value[:LISTED]))}{', ...' * (len(value) > LISTED)}]"
+    if _is_large(value):
+        return f"{type(value).__name__} of shape {value.shape}"
+    return " ".join((repr(value) if hasattr(value, "shape") else SHORT.repr(value)).split())
 
 
 def finite(name: str, value: Any) -> float:
@@ -69,7 +86,7 @@ def numbers(name: str, values: ArrayLike, *, infinite: bool = False) -> Array:
             raise TypeError
         array = np.array(values, dtype=float)
     except (TypeError, ValueError):
-        raise ValueError(f"`{name}` is {values!r}, but must be numbers in an array of one shape.") from None
+        raise ValueError(f"`{name}` is {in_short(values)}, but must be numbers in an array of one shape.") from None
     wrong = np.isnan(array) if infinite else ~np.isfinite(array)
     if wrong.any():
         where = tuple(int(i) for i in np.argwhere(wrong)[0])
@@ -88,9 +105,15 @@ def points(name: str, x: ArrayLike, dim: int) -> Array:
     return array
 
 
-def state(name: str, x: ArrayLike, dim: int) -> Array:
-    """Return one state as an array (d,)."""
-    array = numbers(name, x)
+def coordinates(x: ArrayLike | CriticalPoint) -> ArrayLike:
+    """Return the state of a critical point, and anything else as it came."""
+    from langevin_sgd.models.landscape import CriticalPoint  # which is checked by the functions of this file
+    return x.x if isinstance(x, CriticalPoint) else x
+
+
+def state(name: str, x: ArrayLike | CriticalPoint, dim: int) -> Array:
+    """Return one state, or that of a critical point, as an array (d,)."""
+    array = numbers(name, coordinates(x))
     if array.shape not in ({(), (1,)} if dim == 1 else {(dim,)}):
         expected = "a number" if dim == 1 else f"{dim} numbers"
         raise ValueError(f"`{name}` has shape {array.shape}, but one state of this model is {expected}.")
@@ -134,6 +157,10 @@ def parameter_values(values: Mapping[str, Any]) -> dict[str, float]:
     return {name: finite(name, value) for name, value in values.items()}
 
 
+def _is_large(value: Any) -> bool:
+    return getattr(value, "size", 0) > LISTED and hasattr(value, "shape")
+
+
 def _refuse_masked(name: str, values: Any) -> None:
     """NumPy would drop the mask and keep what lies beneath it, often a filler such as 999."""
     parts = values if isinstance(values, (list, tuple)) else [values]
@@ -147,4 +174,4 @@ def _number(name: str, value: Any) -> float:
     try:
         return float(value)
     except (TypeError, ValueError):
-        raise ValueError(f"`{name}` is {value!r}, but must be a number.") from None
+        raise ValueError(f"`{name}` is {in_short(value)}, but must be a number.") from None

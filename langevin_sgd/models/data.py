@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from langevin_sgd.models.arguments import Array, not_negative, numbers, one_of, whole
+from langevin_sgd.models.arguments import Array, in_short, not_negative, numbers, one_of, whole
 from langevin_sgd.models.key import generator
 
 LABELS = ("linear", "sign", "square")
@@ -132,7 +132,7 @@ def _columns(source: Any) -> dict[str, Any]:
     if hasattr(source, "data_vars"):
         return {str(name): np.asarray(variable.values) for name, variable in source.data_vars.items()}
     if not isinstance(source, (str, Path)):
-        raise ValueError(f"`source` is {source!r}, but must be the path of a .csv, .npz or .npy file, or an xarray Dataset.")
+        raise ValueError(f"`source` is {in_short(source)}, but must be the path of a .csv, .npz or .npy file, or an xarray Dataset.")
     path = Path(source)
     if not path.is_file():
         raise ValueError(f"`source` is {str(path)!r}, but there is no such file.")

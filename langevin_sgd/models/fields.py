@@ -8,8 +8,10 @@ Parameters are named here and numbered in the compiled code: ``field.scalar(name
 """
 from __future__ import annotations
 
+import dis
 import functools
 import inspect
+import itertools
 import linecache
 import math
 import os
@@ -343,6 +345,15 @@ def retold(error: Exception, function: Callable[..., Any], given: str, kind: str
     line = int(told[-1]) if told else source.co_firstlineno
     sentences = (s.strip() for s in str(error).splitlines())
     reason = next((s for s in sentences if s and not s.startswith("Failed in")), "it does not say why")
+    if _returns_nothing(source):
+        reason = "the function returns nothing, it has no `return`"
     return (f"Numba cannot compile your function `{_name(function)}` (line {line}: "
             f"{linecache.getline(source.co_filename, line).strip()!r}): {reason[:200]}. The function gets {given} and "
             f"must return {kind}.")
+
+
+def _returns_nothing(code: types.CodeType) -> bool:
+    """Whether a function ends with None on all its ways, of which Numba speaks as of a conversion somewhere in its own code."""
+    steps = itertools.pairwise(dis.get_instructions(code))
+    ends = [before if step.opname == "RETURN_VALUE" else step for before, step in steps if step.opname in ("RETURN_VALUE", "RETURN_CONST")]
+    return all(end.opname in ("LOAD_CONST", "RETURN_CONST") and end.argval is None for end in ends)

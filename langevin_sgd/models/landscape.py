@@ -233,6 +233,16 @@ def check_parameters(owner: str, needed: Sequence[str], values: Mapping[str, flo
         raise ValueError(f"{owner} has no parameter called `{unknown[0]}`: {known}.")
 
 
+def check_landscape(name: str, value: Any) -> None:
+    """Refuse what is no landscape, and say how to make one of it."""
+    if isinstance(value, Landscape):
+        return
+    cure = f": ls.Landscape({str(value)!r}), for an expression" if isinstance(value, (str, int, float)) else ""
+    if hasattr(value, "landscape"):                                 # a loss over data, or an equation
+        cure = ": give its `.landscape`"
+    raise ValueError(f"`{name}` is {value!r}, but must be a Landscape{cure}.")
+
+
 def check_known(owner: str, given: Mapping[str, Any], known: Mapping[str, Any]) -> None:
     """Refuse a new value for a name that is not known."""
     for name in given:

@@ -78,7 +78,7 @@ def logistic_regression(inputs: ArrayLike, targets: ArrayLike, penalty: float = 
     x, y = inputs_and_targets(inputs, targets)
     labels = set(np.unique(y))
     if not (labels <= {-1.0, 1.0} or labels <= {0.0, 1.0}):
-        raise ValueError(f"`targets` holds {sorted(labels)[:4]}, but labels must be −1 and 1, or 0 and 1.")
+        raise ValueError(f"`targets` holds {sorted(map(float, labels))[:4]}, but labels must be −1 and 1, or 0 and 1.")
     y = np.where(y > 0, 1.0, -1.0)
     decay, factor, said = not_negative("penalty", penalty), _total(total, len(y)), f"{total} of ln(1 + exp(−y x·w))"
     return SampledLoss(f"logistic regression, {said}", np.column_stack([x, y]), x.shape[1], np.array([factor, decay]),

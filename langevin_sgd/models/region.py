@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 from langevin_sgd.models.arguments import Array, finite, numbers, one_of, parameter_values, points, positive
 from langevin_sgd.models.expressions import free_names, parse, symbol, variable_names
 from langevin_sgd.models.fields import Field, Names, SumField, SymbolicField, renamed
-from langevin_sgd.models.landscape import Landscape
+from langevin_sgd.models.landscape import Landscape, check_landscape
 
 
 @dataclass(frozen=True)
@@ -291,8 +291,7 @@ class Sublevel(Region):
     label: str = "sublevel"
 
     def __init__(self, landscape: Landscape, level: float, label: str = "sublevel") -> None:
-        if not isinstance(landscape, Landscape):
-            raise ValueError(f"`landscape` is {landscape!r}, but must be a Landscape.")
+        check_landscape("landscape", landscape)
         object.__setattr__(self, "landscape", landscape)
         object.__setattr__(self, "height", finite("level", level))
         object.__setattr__(self, "label", label)

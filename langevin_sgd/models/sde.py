@@ -16,7 +16,7 @@ from langevin_sgd.models.expressions import parse, symbol, variable_names
 from langevin_sgd.models.fields import Field, FunctionField, Names, SumField, SymbolicField, add
 from langevin_sgd.models.interpretation import Interpretation
 from langevin_sgd.models.interpretation import interpretation as interpretation_called
-from langevin_sgd.models.landscape import Landscape, check_known, check_parameters, field_kinks
+from langevin_sgd.models.landscape import Landscape, check_known, check_landscape, check_parameters, field_kinks
 from langevin_sgd.models.noise_families import Anisotropic, Constant, Noise
 from langevin_sgd.models.sampled import SampledLoss
 from langevin_sgd.models.strength import NAMES as STRENGTH_NAMES
@@ -422,9 +422,15 @@ class _Variance:
         return f"variance {self.variance}"
 
 
+def check_is_equation(sde: Any) -> None:
+    """Refuse what is no equation, and say how a loss becomes one."""
+    if not isinstance(sde, SDE):
+        loss = "; a loss becomes one with a noise, ls.sgd(loss, noise, learning_rate)" if isinstance(sde, (Landscape, SampledLoss)) else ""
+        raise ValueError(f"`sde` is {sde!r}, but must be an equation, made with ls.SDE, ls.sgd, ls.langevin or ls.linear{loss}.")
+
+
 def _gradient_flow(loss: Landscape, noise: Noise, strength: Strength, interpretation: str) -> SDE:
-    if not isinstance(loss, Landscape):
-        raise ValueError(f"`loss` is {loss!r}, but must be a Landscape: ls.Landscape({str(loss)!r}), for an expression.")
+    check_landscape("loss", loss)
     gradient = loss.gradient_field
     drift = -gradient if isinstance(gradient, SymbolicField) else SumField(((gradient, -1.0, ()),))
     sde = SDE.__new__(SDE)
@@ -434,7 +440,8 @@ def _gradient_flow(loss: Landscape, noise: Noise, strength: Strength, interpreta
 
 def _checked(noise: Noise) -> Noise:
     if not callable(getattr(noise, "covariance", None)):
-        raise ValueError(f"`noise` is {noise!r}, but must be one of ls.noise: ls.noise.Constant({noise!r}), for a number.")
+        cure = f": ls.noise.Constant({noise!r}), for a number" if isinstance(noise, (int, float)) else ", such as ls.noise.Constant(1.0)"
+        raise ValueError(f"`noise` is {noise!r}, but must be one of ls.noise{cure}.")
     return noise
 
 

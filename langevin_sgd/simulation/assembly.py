@@ -18,7 +18,7 @@ from langevin_sgd.models.fields import Field, Names, SymbolicField
 from langevin_sgd.models.interpretation import Interpretation
 from langevin_sgd.models.region import Face, Reflection, Region, Wall, boundary
 from langevin_sgd.models.roots import roots_between
-from langevin_sgd.models.sde import SDE
+from langevin_sgd.models.sde import SDE, check_is_equation
 from langevin_sgd.simulation.schemes import Scheme
 
 LARGEST = 16            # components: states are tuples, and the time to compile a step grows with their length
@@ -62,8 +62,7 @@ class Assembly:
 
 def check_ingredients(sde: Any, scheme: Any, executor: Any, *domain: Any) -> None:
     """Refuse what is not an equation, a scheme, an executor or a region."""
-    if not isinstance(sde, SDE):
-        raise ValueError(f"`sde` is {sde!r}, but must be an equation, made with ls.SDE, ls.sgd, ls.langevin or ls.linear.")
+    check_is_equation(sde)
     if scheme is not None and (isinstance(scheme, type) or not callable(getattr(scheme, "slope", None))):
         raise ValueError(f"`scheme` is {scheme!r}, but must be a scheme such as ls.EulerMaruyama() or ls.Milstein().")
     if executor is not None and not callable(getattr(executor, "submit", None)):

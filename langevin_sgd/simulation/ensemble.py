@@ -16,8 +16,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from langevin_sgd.core.kernels import SLOT
 from langevin_sgd.core.lanes import LANES
-from langevin_sgd.models.arguments import Array, numbers, whole
+from langevin_sgd.models.arguments import Array, coordinates, numbers, whole
 from langevin_sgd.models.covariance import Covariance
+from langevin_sgd.models.landscape import CriticalPoint
 
 NOT_STARTED = 255           # in a status array, while the kernels run
 LOOK = 0.02                 # seconds between looks at budgets
@@ -110,14 +111,14 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def initial_states(x0: ArrayLike, dim: int, n_paths: int | None, name: str = "x0") -> tuple[Array, int]:
+def initial_states(x0: ArrayLike | CriticalPoint, dim: int, n_paths: int | None, name: str = "x0") -> tuple[Array, int]:
     """Return the states that paths start from, (1, d) or (n, d), and the number of paths: 1000 from one state if none is given."""
-    array = numbers(name, x0)
+    array = given = numbers(name, coordinates(x0))
     if dim == 1 and array.ndim < 2:
         array = array[..., None]
     if array.ndim == 0 or array.ndim > 2 or array.shape[-1] != dim:
         expected = "a number, or one number per path" if dim == 1 else f"{dim} numbers, or an array (path, {dim})"
-        raise ValueError(f"`{name}` has shape {np.shape(x0)}, but must be {expected}.")
+        raise ValueError(f"`{name}` has shape {given.shape}, but must be {expected}.")
     if array.ndim == 1:
         return np.ascontiguousarray(array[None]), whole("n_paths", 1000 if n_paths is None else n_paths)
     if n_paths is not None and n_paths != len(array):

@@ -14,6 +14,7 @@ from langevin_sgd.core.levels import compile_level
 from langevin_sgd.models.arguments import Array, finite, not_negative, numbers, one_of, positive, whole
 from langevin_sgd.models.injection import Injection
 from langevin_sgd.models.key import Key
+from langevin_sgd.models.landscape import CriticalPoint
 from langevin_sgd.models.region import Face, Region, Wall, boundary
 from langevin_sgd.models.sampled import SampledLoss, sampled
 from langevin_sgd.models.status import Status
@@ -28,9 +29,10 @@ MOST_STEPS = 2**53              # beyond which times are no longer told apart
 Schedule = float | Sequence[float] | Callable[[int], float]
 
 
-def run_sgd(loss: SampledLoss, w0: ArrayLike, *, learning_rate: Schedule, batch_size: int, n_steps: int, sampling: str = "iid",
-            momentum: float = 0.0, weight_decay: float = 0.0, domain: Region | None = None, inject: Injection | None = None,
-            t_eval: ArrayLike | None = None, average_from: float | None = None, average_every: int = 1, n_paths: int | None = None,
+def run_sgd(loss: SampledLoss, w0: ArrayLike | CriticalPoint, *, learning_rate: Schedule, batch_size: int, n_steps: int,
+            sampling: str = "iid", momentum: float = 0.0, weight_decay: float = 0.0, domain: Region | None = None,
+            inject: Injection | None = None, t_eval: ArrayLike | None = None, average_from: float | None = None,
+            average_every: int = 1, n_paths: int | None = None,
             first_path: int = 0, rng: Any = None, max_seconds: float | None = None, threads: int | None = None,
             progress: bool | None = None) -> SGDRuns:
     """Run real minibatch SGD, an ensemble of runs: m ← μ m + (g_B + n + γ w), w ← w − η m.
@@ -40,7 +42,7 @@ def run_sgd(loss: SampledLoss, w0: ArrayLike, *, learning_rate: Schedule, batch_
     loss
         A loss over data, one of `langevin_sgd.losses`, or your own.
     w0
-        Weights from which all runs start, or weights for each run (path, d); in one dimension a number, or (path,).
+        Weights from which all runs start, or a `CriticalPoint`, or weights for each run (path, d); in one dimension a number, or (path,).
     learning_rate
         η: a number, one for each step (n_steps,), or a function of the step 0, 1, ...
     batch_size

@@ -4,7 +4,9 @@ import math
 import numpy as np
 import pytest
 
+import langevin_sgd as ls
 from langevin_sgd.models import arguments
+from langevin_sgd.simulation.ensemble import initial_states
 
 
 @pytest.mark.parametrize(("check", "given", "result"), [
@@ -128,3 +130,12 @@ def test_parameters_are_finite_numbers():
     assert arguments.parameter_values({"h": np.float64(2), "n": 3}) == {"h": 2.0, "n": 3.0}
     with pytest.raises(ValueError, match="`h` is nan, but must be a finite number"):
         arguments.parameter_values({"n": 3, "h": math.nan})
+
+
+@pytest.mark.parametrize("loss", [ls.Landscape("(x - 1)**2"), ls.Landscape("(x - 1)**2 + (y - 2)**2")], ids=["line", "plane"])
+def test_a_critical_point_is_the_state_where_it_lies(loss):
+    point = loss.critical_points([(-3, 3)] * loss.dim)[0]
+    given = arguments.state("start", point, loss.dim)
+    assert np.array_equal(given, np.ravel(point.x))
+    states, count = initial_states(point, loss.dim, 7)
+    assert np.array_equal(states, given[None]) and count == 7

@@ -13,7 +13,7 @@ import numpy as np
 from langevin_sgd.models.answers import Estimate
 from langevin_sgd.models.arguments import Array, positive
 from langevin_sgd.models.region import Region
-from langevin_sgd.models.sde import SDE
+from langevin_sgd.models.sde import SDE, check_is_equation
 from langevin_sgd.theory.grids.certificate import certain_digits
 from langevin_sgd.theory.grids.eliminated import Eliminated, planned, stationary_law
 from langevin_sgd.theory.grids.generator import Generator, Jumps, Level
@@ -68,6 +68,7 @@ class FokkerPlanck:
     """
 
     def __init__(self, sde: SDE, grid: Grid, *, memory: float = MEMORY) -> None:
+        check_is_equation(sde)
         if not isinstance(grid, Grid):
             raise ValueError(f"`grid` is {grid!r}, but must be a grid, such as ls.Grid([(-2, 2)], 200).")
         if sde.dim != grid.dim:

@@ -4,11 +4,12 @@ from __future__ import annotations
 import numpy as np
 
 from langevin_sgd.models.arguments import Array
-from langevin_sgd.models.sde import SDE
+from langevin_sgd.models.sde import SDE, check_is_equation
 
 
 def check_exact(sde: SDE) -> None:
     """Refuse an equation that the exact methods cannot treat."""
+    check_is_equation(sde)
     if sde.dim != 1:
         raise ValueError(f"`sde` has {sde.dim} components, but the exact methods are one-dimensional; where component k is an equation "
                          "by itself, sde.component(k) is that equation.")

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from langevin_sgd.models.arguments import Array, state
+from langevin_sgd.models.landscape import CriticalPoint
 from langevin_sgd.models.sampled import SampledLoss
 from langevin_sgd.models.sde import SDE
 from langevin_sgd.theory.weak_noise.equation import WeakNoise
@@ -73,10 +74,11 @@ class ActionPath:
 
 
 @overload
-def minimum_action_path(sde: SDE, start: ArrayLike, end: ArrayLike) -> ActionPath: ...
+def minimum_action_path(sde: SDE, start: ArrayLike | CriticalPoint, end: ArrayLike | CriticalPoint) -> ActionPath: ...
 @overload
-def minimum_action_path(sde: SampledLoss, start: ArrayLike, end: ArrayLike, *, batch_size: int) -> SGDActionPath: ...
-def minimum_action_path(sde: SDE | SampledLoss, start: ArrayLike, end: ArrayLike, *,
+def minimum_action_path(sde: SampledLoss, start: ArrayLike | CriticalPoint, end: ArrayLike | CriticalPoint, *,
+                        batch_size: int) -> SGDActionPath: ...
+def minimum_action_path(sde: SDE | SampledLoss, start: ArrayLike | CriticalPoint, end: ArrayLike | CriticalPoint, *,
                         batch_size: int | None = None) -> ActionPath | SGDActionPath:
     """Return the path on which weak noise most probably takes the state from an attractor to another state, and its action.
 
@@ -86,7 +88,7 @@ def minimum_action_path(sde: SDE | SampledLoss, start: ArrayLike, end: ArrayLike
         The equation; it must not depend on time.  The drift need not be a gradient, and C may depend on the state.  Or a loss over data:
         then it is the path of minibatch SGD itself, not of a diffusion, as the learning rate vanishes.
     start
-        A stable fixed point of the drift (a minimum of the loss), a number or an array (d,).
+        A stable fixed point of the drift (a minimum of the loss), a number, an array (d,), or a `CriticalPoint`, as the end is.
     end
         A state that falls back to `start`, a saddle on the edge of its basin, or another attractor behind such a saddle (then the path goes
         over the lowest, and on from there without work); any state in one dimension.
@@ -148,7 +150,7 @@ def minimum_action_path(sde: SDE | SampledLoss, start: ArrayLike, end: ArrayLike
                       found.crossings[:, 0] if line else found.crossings)
 
 
-def checked(sde: SDE, start: ArrayLike, end: ArrayLike) -> tuple[WeakNoise, Array, Array]:
+def checked(sde: SDE, start: ArrayLike | CriticalPoint, end: ArrayLike | CriticalPoint) -> tuple[WeakNoise, Array, Array]:
     """Return f and C of the equation, the attractor, and the end, moved onto a fixed point that it is meant to be."""
     check_equation(sde)
     a, z = state("start", start, sde.dim), state("end", end, sde.dim)

@@ -43,8 +43,16 @@ class LeastPath:
 
     def __post_init__(self) -> None:
         if not abs(self.action - self.chain_action) <= AGREE * max(abs(self.action), abs(self.chain_action)) + 1e-12:
-            raise ArithmeticError(f"the path from {shown(self.path[0])} to {shown(self.path[-1])} did not converge: its action is "
-                                  f"{self.action:.8g} by Ritz's method, and {self.chain_action:.8g} by relaxation.")
+            raise Disagreement(self)
+
+
+class Disagreement(ArithmeticError):
+    """The two methods have different actions; what was found is in `found`."""
+
+    def __init__(self, found: LeastPath) -> None:
+        super().__init__(f"the path from {shown(found.path[0])} to {shown(found.path[-1])} did not converge: its action is "
+                         f"{found.action:.8g} by Ritz's method, and {found.chain_action:.8g} by relaxation.")
+        self.found = found
 
 
 @dataclass(frozen=True)

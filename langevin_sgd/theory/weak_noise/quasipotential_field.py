@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike
 from langevin_sgd.models.answers import Estimate
 from langevin_sgd.models.arguments import Array, points, state
 from langevin_sgd.models.region import Region
-from langevin_sgd.models.sde import SDE
+from langevin_sgd.models.sampled import SampledLoss
+from langevin_sgd.models.sde import SDE, check_is_equation
 from langevin_sgd.theory.grids.grid import Grid
 from langevin_sgd.theory.weak_noise.action import check_equation
 from langevin_sgd.theory.weak_noise.equation import WeakNoise
@@ -235,7 +236,7 @@ def quasipotential_field(sde: SDE, start: ArrayLike, grid: Grid) -> Quasipotenti
     >>> field
     QuasipotentialField(of the attractor [-1.0, 0.0] on Grid(100 × 80 cells in [-1.6, 0.4] × [-0.8, 0.8]): U up to 0.48... in ...)
     """
-    check_equation(sde)
+    _check_has_field(sde)
     a = state("start", start, sde.dim)
     _check_grid(sde, grid)
     size = float(np.ptp(grid.bounds, axis=1).min())
@@ -253,6 +254,15 @@ def quasipotential_field(sde: SDE, start: ArrayLike, grid: Grid) -> Quasipotenti
     error = np.where(known, np.maximum(_largest_around(change), fine.residual * values), np.nan)
     return QuasipotentialField(sde, attractor, grid, np.where(known, values, np.nan), np.where(known[..., None], fine.gradient, np.nan),
                                error, fine, coarse)
+
+
+def _check_has_field(sde: SDE) -> None:
+    """Refuse what is no equation, a loss over data among it, and one that changes with time."""
+    if isinstance(sde, SampledLoss):
+        raise ValueError(f"`sde` is {sde!r}, but must be an equation, such as ls.sgd(loss, loss.noise, learning_rate); for SGD itself "
+                         "ls.minimum_action_path(loss, start, end, batch_size=...) has the path to one state, and its action.")
+    check_is_equation(sde)
+    check_equation(sde)
 
 
 def _check_grid(sde: SDE, grid: Grid) -> None:

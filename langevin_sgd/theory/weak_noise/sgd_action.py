@@ -9,10 +9,20 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from langevin_sgd.models.arguments import Array, positive, state, whole
+from langevin_sgd.models.landscape import CriticalPoint
 from langevin_sgd.models.sampled import SampledLoss
 from langevin_sgd.theory.weak_noise.batches import BatchNoise
 from langevin_sgd.theory.weak_noise.enclosure import enclosure
-from langevin_sgd.theory.weak_noise.least_path import LeastPath, SingularNoise, Way, least_path, settled, shown, ways_between
+from langevin_sgd.theory.weak_noise.least_path import (
+    Disagreement,
+    LeastPath,
+    SingularNoise,
+    Way,
+    least_path,
+    settled,
+    shown,
+    ways_between,
+)
 from langevin_sgd.theory.weak_noise.relaxed_path import chain_action
 from langevin_sgd.theory.weak_noise.ritz_path import NoPath, Stray
 
@@ -65,7 +75,9 @@ class SGDActionPath:
     because
         Why escape is impossible; empty if it is not.
     gaussian
-        What the Itô equation with the same covariance has instead; None if it has no path either.
+        What the Itô equation with the same covariance has instead; None if it has no path either, or if none was found.
+    gaussian_because
+        Which of the two, and why; empty if there is one.
     """
 
     loss: SampledLoss
@@ -79,6 +91,7 @@ class SGDActionPath:
     crossings: Array
     because: str
     gaussian: GaussianPath | None
+    gaussian_because: str = ""
 
     @property
     def model(self) -> SampledLoss:
@@ -104,14 +117,15 @@ class SGDActionPath:
         over = f" over {' and '.join(map(shown, self.crossings))}" if len(self.crossings) else ""
         action = (f"action {self.action:.10g}, by a chain of points {self.chain_action:.10g}; iterations ~ exp(action / η)"
                   if self.is_possible else f"action inf, {self.because}")
-        gaussian = "no path either"
+        gaussian = self.gaussian_because
         if self.gaussian is not None:
             gaussian = f"{'' if self.gaussian.is_least else 'at most '}{self.gaussian.action:.6g}"
         return (f"SGDActionPath({ends}{over}: {action}; batches of {self.batch_size}; the Itô equation with the same covariance has "
                 f"{gaussian})")
 
 
-def sgd_action_path(loss: SampledLoss, start: ArrayLike, end: ArrayLike, batch_size: int | None, *, compared: bool = True) -> SGDActionPath:
+def sgd_action_path(loss: SampledLoss, start: ArrayLike | CriticalPoint, end: ArrayLike | CriticalPoint, batch_size: int | None, *,
+                    compared: bool = True) -> SGDActionPath:
     """Return the path of least action of SGD, see `minimum_action_path`; with that of the diffusion unless it is not to be compared."""
     size, noise = _batches(batch_size), BatchNoise(_small_enough(loss))
     a, z = settled(noise, state("start", start, loss.dim), state("end", end, loss.dim))
@@ -121,14 +135,15 @@ def sgd_action_path(loss: SampledLoss, start: ArrayLike, end: ArrayLike, batch_s
     def given(x: Array) -> Array:
         return x[:, 0] if line else x
 
-    gaussian = _gaussian(BatchNoise(loss, gaussian=True), a, z, ways, found) if compared else None
+    gaussian, missing = _gaussian(BatchNoise(loss, gaussian=True), a, z, ways, found) if compared else (None, "not been looked at")
     if gaussian is not None:
         gaussian = GaussianPath(size * gaussian.action, given(gaussian.path), gaussian.is_least)
     if found is None:
         nothing = np.empty((0, loss.dim))
-        return SGDActionPath(loss, size, a, z, given(nothing), np.empty(0), math.inf, math.inf, given(nothing), because, gaussian)
+        return SGDActionPath(loss, size, a, z, given(nothing), np.empty(0), math.inf, math.inf, given(nothing), because, gaussian,
+                             missing)
     return SGDActionPath(loss, size, a, z, given(found.path), size * found.work, size * found.action, size * found.chain_action,
-                         given(found.crossings), "", gaussian)
+                         given(found.crossings), "", gaussian, missing)
 
 
 def _small_enough(loss: SampledLoss) -> SampledLoss:
@@ -158,14 +173,24 @@ def _least(noise: BatchNoise, a: Array, z: Array, ways: Sequence[Way]) -> tuple[
                               "gradient pushes outwards, so that it is not known whether escape is possible.") from None
 
 
-def _gaussian(noise: BatchNoise, a: Array, z: Array, ways: Sequence[Way], found: LeastPath | None) -> GaussianPath | None:
-    """The path of the equation; where it is not found, how much U is at most."""
+def _gaussian(noise: BatchNoise, a: Array, z: Array, ways: Sequence[Way], found: LeastPath | None) -> tuple[GaussianPath | None, str]:
+    """The path of the equation, or how much U is at most; if there is neither, why."""
     bounds = [] if found is None else [chain_action(noise, found.path)]
     try:
         own = least_path(noise, a, z, ways, MODEST)
-        return GaussianPath(own.action, own.path, True)
-    except Stray as stray:
-        bounds.append(stray.action)
-    except (ArithmeticError, SingularNoise):
-        pass
-    return GaussianPath(min(bounds), np.empty((0, noise.dim)), False) if bounds else None
+        return GaussianPath(own.action, own.path, True), ""
+    except (ArithmeticError, SingularNoise) as error:
+        failure = error
+    if noise.dim == 1 and isinstance(failure, Disagreement):        # the quadrature halves where C nearly vanishes, even steps miss it
+        return GaussianPath(failure.found.action, failure.found.path, True), ""
+    if isinstance(failure, Stray):
+        bounds.append(failure.action)
+    return (GaussianPath(min(bounds), np.empty((0, noise.dim)), False), "") if bounds else (None, _missing(noise, failure))
+
+
+def _missing(noise: BatchNoise, failure: Exception) -> str:
+    """Whether there is no path, as on a line that C is singular on, or none was found."""
+    if noise.dim == 1 and isinstance(failure, (SingularNoise, NoPath)):
+        return "no path either"
+    reason = "C is singular on the way" if isinstance(failure, SingularNoise) else str(failure).rstrip(".")
+    return f"no path that was found: {reason}"

@@ -130,7 +130,7 @@ def test_where_the_equation_runs_away_its_action_is_a_bound():
     """The covariance grows like |w|⁶, so that the equation finds it ever cheaper to go far around."""
     loss = phase_retrieval(label_noise=0.8)
     start, saddle = loss.minimum([1.0, 0.3]).x, saddle_of(loss, np.array([-0.15, 0.43]))
-    bound = sgd_action._gaussian(BatchNoise(loss, gaussian=True), start, saddle, [Way(saddle, at_rest=True)], None)
+    bound, _ = sgd_action._gaussian(BatchNoise(loss, gaussian=True), start, saddle, [Way(saddle, at_rest=True)], None)
     assert not bound.is_least and bound.action < 0.9 * ritz_of(BatchNoise(loss), start, saddle, at_rest=True) and not len(bound.path)
     told = dataclasses.replace(ls.minimum_action_path(mirrored(0.3), 0.0, 0.7, batch_size=1), gaussian=bound)
     assert f"at most {bound.action:.6g}" in repr(told)
@@ -234,6 +234,28 @@ def test_labels_without_noise_in_one_dimension():
     found = ls.minimum_action_path(ls.losses.phase_retrieval(x, x**2), 1.0, -1.0, batch_size=1)
     assert math.isinf(found.action) and "escape is impossible" in found.because
     assert found.gaussian is None and "has no path either" in repr(found)
+
+
+def test_where_the_noise_nearly_vanishes_the_equation_still_has_a_path():
+    """Labels with next to no noise: C is least in a place so narrow that a chain of even steps misses it."""
+    from scipy.integrate import quad
+    loss = ls.losses.mirrored_parabola([1.0, 1.1, 0.9], [1.0, 1.1, 0.9001], barrier=3.0)
+    saddle = 2 * float(loss.p[1])
+    found = ls.minimum_action_path(loss, 0.0, saddle, batch_size=1)
+    near = np.geomspace(1e-5, 0.1, 5)
+    known = quad(lambda w: 2 * loss.gradient(w) / loss.sample_gradients(w).var(), 0, saddle, points=[*near, saddle / 2, *(saddle - near)],
+                 limit=500)[0]
+    assert not found.is_possible and found.gaussian.is_least
+    assert found.gaussian.action == pytest.approx(known, rel=1e-6) and f"has {known:.6g}" in repr(found)
+
+
+def test_an_equation_whose_path_was_not_found_is_not_said_to_have_none(monkeypatch):
+    def fails(*_):
+        raise ArithmeticError("it did not converge.")
+    monkeypatch.setattr(sgd_action, "least_path", fails)
+    noise = BatchNoise(two_alone(), gaussian=True)
+    missing = sgd_action._gaussian(noise, np.array([-1.0, 0.0]), np.zeros(2), [], None)
+    assert missing == (None, "no path that was found: it did not converge")
 
 
 def test_where_every_gradient_vanishes_nothing_comes_across():
