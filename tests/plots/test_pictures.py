@@ -94,6 +94,32 @@ def test_paths_are_few_and_levels_are_named() -> None:
     assert [t.get_text() for t in ax.texts] == ["saddle"]
 
 
+def test_paths_end_where_they_left_and_that_is_marked() -> None:
+    loss = ls.losses.linear_regression([1.0, -2.0, 0.5], [0.7, -1.0, 1.2])
+    runs = ls.run_sgd(loss, 0.0, learning_rate=0.1, batch_size=1, n_steps=100, domain=ls.Interval(high=0.5), n_paths=4, rng=1,
+                      t_eval=[0.0, 5.0])
+    left = runs.status == 1
+    assert left.any()
+    ax = draw_paths(runs)
+    marked = ax.collections[0].get_offsets()
+    assert np.array_equal(marked, np.column_stack([runs.time, runs.last[:, 0]])[left]) and (marked[:, 1] >= 0.5).all()
+    ends = [line.get_xydata()[-1] for line in ax.lines[:4]]
+    assert np.array_equal(np.array(ends)[left], marked)
+    with pytest.raises(ValueError, match="`component` is 1, but must be below 1"):
+        draw_paths(runs, component=1)
+
+
+def test_noise_at_scattered_points_is_drawn_beside_its_fit() -> None:
+    at = np.random.default_rng(1).normal(size=(12, 2))
+    plane = ls.losses.linear_regression([[1.0, 0.0], [0.5, -1.0], [0.2, 0.3]], [1.0, 0.0, 2.0])
+    noise = ls.noise.measure(np.stack([plane.sample_gradients(w) for w in at]), at=at)
+    upper, _ = draw_measured_noise(noise, component=1)
+    fit = next(line for line in upper.lines if "fit" in line.get_label())
+    assert np.array_equal(fit.get_xdata(), at[:, 1]) and np.allclose(fit.get_ydata(), noise.at(at)[:, 1, 1])
+    with pytest.raises(ValueError, match="`component` is 2, but must be below 2"):
+        draw_measured_noise(noise, component=2)
+
+
 def test_occupancy_is_a_probability() -> None:
     levels = np.array([1.0, 2.0])
     o = Occupancy(levels, "barrier", np.array([0.6, 0.7]), np.array([0.55, 0.69]), np.array([0.7, 0.7]))
@@ -261,3 +287,5 @@ def test_a_picture_of_stability_has_areas_between_its_limits() -> None:
     assert len(drawn(figure)) > 10_000
     single = ls.stability(found.loss, [1.0, 1.0], batch_sizes=[4]).plot()
     assert single.axes[0].get_ylim()[0] < 4 < single.axes[0].get_ylim()[1]
+    single.canvas.draw()
+    assert single.axes[0].title.get_window_extent().x1 < single.legends[0].get_window_extent().x0
