@@ -236,12 +236,14 @@ def test_the_path_of_sgd_runs_over_its_loss_beside_that_of_the_equation() -> Non
     loss = ls.losses.linear_regression(x, x @ [1.0, -0.5] + 1.5 * rng.normal(size=40))
     best = loss.minimum([0.0, 0.0]).x
     found = ls.minimum_action_path(loss, best, best + np.array([0.5, 0.3]), batch_size=1)
-    plane, work = draw_action(found).axes
-    assert [t.get_text() for t in plane.get_legend().get_texts()] == ["Itô equation, same covariance", "SGD"]
+    plane, work, bar = draw_action(found).axes
+    assert [t.get_text() for t in plane.get_legend().get_texts()] == ["Itô equation, same covariance", "SGD", "start", "end"]
+    assert bar.get_ylabel() == "loss"
     dashed, solid = plane.lines[:2]
     assert np.array_equal(solid.get_xydata(), found.path) and np.array_equal(dashed.get_xydata(), found.gaussian.path)
     assert (dashed.get_linestyle(), solid.get_linestyle()) == ("--", "-") and len(plane.collections) == 1
     assert np.array_equal(work.lines[0].get_ydata(), found.work)
+    assert work.lines[1].get_ydata()[0] == found.gaussian.action and "batch size 1" in work.get_ylabel()
     with pytest.raises(ValueError, match="escape is impossible"):
         draw_action(ls.minimum_action_path(ls.losses.linear_regression(x, x @ [1.0, -0.5]), [1.0, -0.5], [2.0, 0.0], batch_size=1))
 
