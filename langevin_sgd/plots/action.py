@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from langevin_sgd.models.sde import SDE
 
 MARGIN = 0.25           # of the flow around the path, over the larger side of the path's box
+EQUATION = "Itô equation, same covariance"
+ABOVE: dict[str, Any] = {"fontsize": 8, "frameon": False, "loc": "lower left", "bbox_to_anchor": (-0.02, 1.0), "borderaxespad": 0.2}
+MARK: dict[str, Any] = {"markersize": 6, "zorder": 5, "linestyle": ""}
 HIGHEST = 2.0           # of a loss that is drawn, over the height that the path climbs
 
 
@@ -66,7 +69,7 @@ def draw_action(result: ActionPathLike, *, field: FieldAlongLike | None = None, 
     """
     from matplotlib.figure import Figure
     plane = result.path.ndim == 2 and result.path.shape[1] == 2
-    figure = Figure(figsize=(9.2 if field else 8.4, 3.6) if plane else (5.2, 3.6), layout="constrained")
+    figure = Figure(figsize=(9.4, 4.2) if plane else (5.2, 4.0), layout="constrained")
     if plane:
         beside, work = figure.subplots(1, 2, width_ratios=[1.3, 1])
         if field is not None:
@@ -90,8 +93,7 @@ def draw_path(result: ActionPathLike, *, ax: Axes | None = None, flow: bool = Tr
     flow
         Whether to draw the streamlines, or the loss, too.
     """
-    if not len(result.path):
-        raise ValueError("`result` has no path to draw: escape is impossible.")
+    _refuse_none(result)
     if result.path.ndim != 2 or result.path.shape[1] != 2:
         raise ValueError(f"`result` has a path of shape {result.path.shape}, but only paths of two components are drawn in the plane; "
                          "draw_work draws the action along any.")
@@ -100,32 +102,50 @@ def draw_path(result: ActionPathLike, *, ax: Axes | None = None, flow: bool = Tr
     if flow:
         _draw_under(result.model, np.concatenate([result.path, other]), ax)
     if len(other):
-        ax.plot(*other.T, color=COLOURS[1], linestyle="--", linewidth=1.6, label="Itô equation, same covariance")
-        style = {"label": "SGD", **style}
-    ax.plot(*result.path.T, **{"color": COLOURS[0], **EXACT, "linewidth": 2.2, **style})
-    ax.plot(*result.path[0], "o", color="black", markersize=5, zorder=5)
-    ax.plot(*result.path[-1], "s", color="black", markersize=5, zorder=5)
-    ax.plot(*result.crossings.reshape(-1, 2).T, "x", color="black", markersize=7, zorder=5)
-    if len(other):
-        ax.legend(fontsize=8, frameon=False)
+        ax.plot(*other.T, color=COLOURS[1], linestyle="--", linewidth=1.6, label=EQUATION)
+    ax.plot(*result.path.T, **{"color": COLOURS[0], **EXACT, "linewidth": 2.2, "label": _name(result), **style})
+    for states, marker, label in ((result.path[:1], "o", "start"), (result.crossings.reshape(-1, 2), "x", "saddle on the way"),
+                                  (result.path[-1:], "s", "end")):
+        if len(states):
+            ax.plot(*states.T, marker, color="black", label=label, **MARK)
+    ax.legend(ncols=2, **ABOVE)
     names = result.model.variables
     return tidy(ax, x=names[0], y=names[1])
 
 
 def draw_work(result: ActionPathLike, *, field: FieldAlongLike | None = None, ax: Axes | None = None, **style: Any) -> Axes:
-    """Draw the action spent against the distance along the path, and the quasi-potential there if a field is given."""
+    """Draw the action spent against the distance along the path, and the quasi-potential there if a field is given.
+
+    For SGD a dashed line is what the path of the equation with the same covariance costs altogether.
+    """
+    _refuse_none(result)
     ax = new_axes(ax)
     states = result.path.reshape(len(result.path), -1)
     distance = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(states, axis=0), axis=1))])
-    ax.plot(distance, result.work, **{"color": COLOURS[0], **EXACT, **style})
+    label = "action of the path" if field is not None else f"{_name(result)}: {result.work[-1]:.4g} in all"
+    ax.plot(distance, result.work, **{"color": COLOURS[0], **EXACT, "label": label, **style})
+    gaussian = getattr(result, "gaussian", None)
+    if gaussian is not None:
+        bound = "" if gaussian.is_least else "at most "
+        ax.axhline(gaussian.action, color=COLOURS[1], linestyle="--", linewidth=1.6, label=f"{EQUATION}: {bound}{gaussian.action:.4g}")
     if field is not None:
-        ax.lines[-1].set_label("action of the path")
         ax.plot(distance, field.values_at(states), color="black", linewidth=0.8, zorder=4, label="field along it")
-        ax.legend(fontsize=8, frameon=False, loc="lower right")
-    for crossing in result.crossings:
+    for k, crossing in enumerate(result.crossings):
         at = int(np.argmin(np.linalg.norm(states - crossing, axis=1)))
-        ax.plot(distance[at], result.work[at], "x", color="black", markersize=7, zorder=5)
-    return tidy(ax, x="distance along the path", y="action spent")
+        ax.plot(distance[at], result.work[at], "x", color="black", label="" if k or field is not None else "saddle on the way", **MARK)
+    ax.legend(**ABOVE)
+    size = getattr(result, "batch_size", None)
+    unit = "" if size is None else f"\niterations ~ exp(action / η), batch size {size}"
+    return tidy(ax, x="distance along the path", y=f"action spent{unit}")
+
+
+def _refuse_none(result: ActionPathLike) -> None:
+    if not len(result.path):
+        raise ValueError("`result` has no path to draw: escape is impossible.")
+
+
+def _name(result: ActionPathLike) -> str:
+    return "SGD" if isinstance(result.model, SampledLoss) else "path of least action"
 
 
 def _other_path(result: ActionPathLike) -> Array:
@@ -139,7 +159,7 @@ def _draw_under(model: SDE | SampledLoss, states: Array, ax: Axes) -> None:
         draw_flow(model, _box(states), ax=ax)
         return
     height = model(states)
-    draw_landscape(model, _box(states), highest=float(height.min() + HIGHEST * np.ptp(height)), ax=ax)
+    draw_landscape(model, _box(states), highest=float(height.min() + HIGHEST * np.ptp(height)), bar=True, ax=ax)
 
 
 def _box(path: Array) -> list[tuple[float, float]]:

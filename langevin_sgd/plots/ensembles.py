@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from langevin_sgd.models.arguments import Array
-from langevin_sgd.plots.theme import COLOURS, EXACT, PREDICTED, new_axes, tidy
+from langevin_sgd.models.status import Status
+from langevin_sgd.plots.theme import COLOURS, EXACT, PREDICTED, checked_component, new_axes, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,6 +18,7 @@ class TrajectoriesLike(Protocol):
 
     t: Array
     x: Array
+    status: Any
 
 
 class PassageLike(Protocol):
@@ -33,23 +35,46 @@ def draw_paths(runs: TrajectoriesLike, *, count: int = 4, component: int = 0, le
                ax: Axes | None = None, **style: Any) -> Axes:
     """Draw a few paths of an ensemble, and wells and saddles as horizontal lines.
 
+    A path that left its region is drawn up to the state in which it was found outside, which is marked.
+
     Parameters
     ----------
     runs
-        The result of `simulate`.
+        The result of `simulate` or of `run_sgd`.
     count, component
         How many paths, and which component of the state.
     levels
         Lines to draw by label, for instance ``{"saddle": 0.0}``.
     """
     ax = new_axes(ax)
-    x = runs.x if runs.x.ndim == 2 else runs.x[..., component]
-    for colour, path in zip(COLOURS, x[:count], strict=False):
-        ax.plot(runs.t, path, color=colour, **{"linewidth": 0.8, **style})
+    states = runs.x[..., None] if runs.x.ndim == 2 else runs.x
+    component = checked_component(component, states.shape[-1])
+    exits = []
+    for k, (colour, path) in enumerate(zip(COLOURS, states[:count, :, component], strict=False)):
+        t, x, left = _to_the_end(runs, k, component, path)
+        ax.plot(t, x, color=colour, **{"linewidth": 0.8, **style})
+        exits += [(t[-1], x[-1], colour)] if left else []
+    if exits:
+        at, where, colours = zip(*exits, strict=True)
+        ax.scatter(at, where, marker="X", s=40, c=colours, edgecolors="black", linewidths=0.6, zorder=5)
+        ax.plot([], [], "X", color="gray", markeredgecolor="black", markeredgewidth=0.6, label="left")
+        ax.legend(fontsize=8, frameon=False)
     for label, level in (levels or {}).items():
         ax.axhline(level, color="black", linewidth=0.6, linestyle=":")
         ax.annotate(label, (1.0, level), xycoords=("axes fraction", "data"), fontsize=8, ha="right", va="bottom")
     return tidy(ax, x="t", y="state")
+
+
+def _to_the_end(runs: TrajectoriesLike, k: int, component: int, path: Array) -> tuple[Array, Array, bool]:
+    """Times and states of a path up to where it ended, between saved times if that is known; and whether it left there."""
+    known = np.isfinite(path)
+    t, x, status = runs.t[known], path[known], runs.status[k]
+    if not hasattr(runs, "last") or status == Status.DIVERGED:
+        return t, x, False
+    time, last = runs.time[k], runs.last[k, component]                      # type: ignore[attr-defined]
+    if not len(t) or time > t[-1]:
+        t, x = np.append(t, time), np.append(x, last)
+    return t, x, bool(status == Status.EXITED)
 
 
 def draw_survival(ends: PassageLike, *, ax: Axes | None = None, **style: Any) -> Axes:

@@ -56,8 +56,8 @@ class QuasipotentialFieldLike(Protocol):
     values: Array
 
 
-def draw_landscape(loss: Landscape | SampledLoss, bounds: ArrayLike, *, highest: float | None = None, ax: Axes | None = None,
-                   **style: Any) -> Axes:
+def draw_landscape(loss: Landscape | SampledLoss, bounds: ArrayLike, *, highest: float | None = None, bar: bool = False,
+                   ax: Axes | None = None, **style: Any) -> Axes:
     """Draw a landscape of two dimensions in shades of gray, dark where it is low.
 
     Parameters
@@ -68,14 +68,19 @@ def draw_landscape(loss: Landscape | SampledLoss, bounds: ArrayLike, *, highest:
         (low, high) of both axes.
     highest
         Values above it are left white.
+    bar
+        Whether to draw a colour bar.
     """
     ax = new_axes(ax, SIZE)
     (x0, x1), (y0, y1) = np.asarray(bounds, dtype=float)
     x, y = np.meshgrid(np.linspace(x0, x1, 200), np.linspace(y0, y1, 200))
     height = loss(np.stack([x, y], axis=-1))
     top = float(height.max()) if highest is None else highest
-    ax.contourf(x, y, height, levels=np.linspace(float(height.min()), top, 16), **{"cmap": "gray", "alpha": 0.6, **style})
+    filled = ax.contourf(x, y, height, levels=np.linspace(float(height.min()), top, 16), **{"cmap": "gray", "alpha": 0.6, **style})
     ax.set(xlim=(x0, x1), ylim=(y0, y1))
+    if bar:
+        from matplotlib.ticker import MaxNLocator
+        ax.figure.colorbar(filled, ax=ax, shrink=0.9, label="loss", ticks=MaxNLocator(5))
     return tidy(ax, x=loss.variables[0], y=loss.variables[1])
 
 

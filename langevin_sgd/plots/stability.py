@@ -1,6 +1,7 @@
 """The picture of linear stability: what SGD can stay in, over learning rate and batch size."""
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_PANELS = 6
+TITLE = 32              # characters in a line above a panel
 # In the order of the regions' numbers; light enough for the lines of the boundaries, and of different lightness, for who sees no colours
 AREAS = (("#8C8C8C", "excluded: η λ_max too large"), ("#D55E00", "left: the variance grows, and so do paths"),
          ("#F5D77A", "attracted only: the variance grows"), ("#7CC8B4", "metastable"))
@@ -83,7 +85,7 @@ def draw_stability(stability: MapLike, *, axes: Sequence[Axes] | None = None, ti
     minima = list(stability.minima)
     if axes is None:
         minima = [minima[k] for k in np.unique(np.linspace(0, len(minima) - 1, min(len(minima), MOST_PANELS)).round().astype(int))]
-        figure = Figure(figsize=(2.2 + 3.6 * min(len(minima), 3), 0.9 + 3.2 * -(-len(minima) // 3)), layout="constrained")
+        figure = Figure(figsize=(3.3 + 3.6 * min(len(minima), 3), 0.9 + 3.2 * -(-len(minima) // 3)), layout="constrained")
         axes = list(figure.subplots(-(-len(minima) // 3), min(len(minima), 3), squeeze=False, sharex=True, sharey=True).flat)
         for ax in axes[len(minima):]:
             ax.set_visible(False)
@@ -121,7 +123,8 @@ def _draw_minimum(ax: Axes, stability: MapLike, minimum: MinimumLike) -> None:
     ax.set_yticks(ticks, [str(size) for size in ticks])
     ax.yaxis.set_minor_locator(NullLocator())
     ax.yaxis.set_minor_formatter(NullFormatter())
-    tidy(ax, x="learning rate η", y="batch size B", title=minimum.name)
+    name = " ".join(minimum.name.split()).replace(" = ", "\u00a0=\u00a0")        # in lines that end before the next panel, or the legend
+    tidy(ax, x="learning rate η", y="batch size B", title="\n".join(textwrap.wrap(name, TITLE)))
     ax.grid(False)
 
 

@@ -3,6 +3,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from langevin_sgd.models.arguments import whole
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -32,3 +34,11 @@ def new_axes(ax: Axes | None, size: tuple[float, float] = (5.2, 3.6)) -> Axes:
         return ax
     from matplotlib.figure import Figure
     return Figure(figsize=size, layout="constrained").subplots()
+
+
+def checked_component(component: int, dim: int) -> int:
+    """Return the number of a component that there is, counted from 0."""
+    k = whole("component", component, least=0)
+    if k >= dim:
+        raise ValueError(f"`component` is {k}, but must be below {dim}, the number of components: they count from 0.")
+    return k

@@ -94,6 +94,32 @@ def test_paths_are_few_and_levels_are_named() -> None:
     assert [t.get_text() for t in ax.texts] == ["saddle"]
 
 
+def test_paths_end_where_they_left_and_that_is_marked() -> None:
+    loss = ls.losses.linear_regression([1.0, -2.0, 0.5], [0.7, -1.0, 1.2])
+    runs = ls.run_sgd(loss, 0.0, learning_rate=0.1, batch_size=1, n_steps=100, domain=ls.Interval(high=0.5), n_paths=4, rng=1,
+                      t_eval=[0.0, 5.0])
+    left = runs.status == 1
+    assert left.any()
+    ax = draw_paths(runs)
+    marked = ax.collections[0].get_offsets()
+    assert np.array_equal(marked, np.column_stack([runs.time, runs.last[:, 0]])[left]) and (marked[:, 1] >= 0.5).all()
+    ends = [line.get_xydata()[-1] for line in ax.lines[:4]]
+    assert np.array_equal(np.array(ends)[left], marked)
+    with pytest.raises(ValueError, match="`component` is 1, but must be below 1"):
+        draw_paths(runs, component=1)
+
+
+def test_noise_at_scattered_points_is_drawn_beside_its_fit() -> None:
+    at = np.random.default_rng(1).normal(size=(12, 2))
+    plane = ls.losses.linear_regression([[1.0, 0.0], [0.5, -1.0], [0.2, 0.3]], [1.0, 0.0, 2.0])
+    noise = ls.noise.measure(np.stack([plane.sample_gradients(w) for w in at]), at=at)
+    upper, _ = draw_measured_noise(noise, component=1)
+    fit = next(line for line in upper.lines if "fit" in line.get_label())
+    assert np.array_equal(fit.get_xdata(), at[:, 1]) and np.allclose(fit.get_ydata(), noise.at(at)[:, 1, 1])
+    with pytest.raises(ValueError, match="`component` is 2, but must be below 2"):
+        draw_measured_noise(noise, component=2)
+
+
 def test_occupancy_is_a_probability() -> None:
     levels = np.array([1.0, 2.0])
     o = Occupancy(levels, "barrier", np.array([0.6, 0.7]), np.array([0.55, 0.69]), np.array([0.7, 0.7]))
@@ -210,12 +236,14 @@ def test_the_path_of_sgd_runs_over_its_loss_beside_that_of_the_equation() -> Non
     loss = ls.losses.linear_regression(x, x @ [1.0, -0.5] + 1.5 * rng.normal(size=40))
     best = loss.minimum([0.0, 0.0]).x
     found = ls.minimum_action_path(loss, best, best + np.array([0.5, 0.3]), batch_size=1)
-    plane, work = draw_action(found).axes
-    assert [t.get_text() for t in plane.get_legend().get_texts()] == ["Itô equation, same covariance", "SGD"]
+    plane, work, bar = draw_action(found).axes
+    assert [t.get_text() for t in plane.get_legend().get_texts()] == ["Itô equation, same covariance", "SGD", "start", "end"]
+    assert bar.get_ylabel() == "loss"
     dashed, solid = plane.lines[:2]
     assert np.array_equal(solid.get_xydata(), found.path) and np.array_equal(dashed.get_xydata(), found.gaussian.path)
     assert (dashed.get_linestyle(), solid.get_linestyle()) == ("--", "-") and len(plane.collections) == 1
     assert np.array_equal(work.lines[0].get_ydata(), found.work)
+    assert work.lines[1].get_ydata()[0] == found.gaussian.action and "batch size 1" in work.get_ylabel()
     with pytest.raises(ValueError, match="escape is impossible"):
         draw_action(ls.minimum_action_path(ls.losses.linear_regression(x, x @ [1.0, -0.5]), [1.0, -0.5], [2.0, 0.0], batch_size=1))
 
@@ -261,3 +289,5 @@ def test_a_picture_of_stability_has_areas_between_its_limits() -> None:
     assert len(drawn(figure)) > 10_000
     single = ls.stability(found.loss, [1.0, 1.0], batch_sizes=[4]).plot()
     assert single.axes[0].get_ylim()[0] < 4 < single.axes[0].get_ylim()[1]
+    single.canvas.draw()
+    assert single.axes[0].title.get_window_extent().x1 < single.legends[0].get_window_extent().x0
