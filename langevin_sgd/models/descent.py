@@ -90,7 +90,7 @@ def _no_slope(loss: SampledLoss, start: Array, w: Array) -> float:
     slopes = np.abs(loss.sample_gradients(_given(loss, start))).mean()
     curvature = np.abs(loss.hessian(_given(loss, w))).max()
     left = np.sqrt(2 * FLAT * curvature * abs(loss(_given(loss, w)))) if loss.is_quadratic else 0.0
-    return float(ROUNDING * (slopes + curvature * (1 + np.linalg.norm(start))) + left)
+    return float(ROUNDING * (slopes + curvature * (1 + np.abs(start).max())) + left)
 
 
 def _given(loss: SampledLoss, w: Array) -> Array | float:

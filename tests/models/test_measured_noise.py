@@ -265,7 +265,8 @@ def test_few_gradients_give_no_smaller_matrix() -> None:
     root, parts = np.linalg.cholesky(s), []
     for _ in range(100):
         at = rng.normal(size=(60, 2))
-        found = ls.noise.measure(rng.normal(size=(60, 8, 2)) @ root.T * np.sqrt(1 + at[:, 0]**2)[:, None, None], at, center=[0.0, 0.0])
+        found = ls.noise.measure(rng.normal(size=(60, 8, 2)) @ root.T * np.sqrt(1 + at[:, 0]**2)[:, None, None], at,
+                                 center=[0.0, 0.0], form="full")
         parts.append(np.concatenate([found.constant, found.quadratic[..., 0, 0]]))
     error = np.std(parts, axis=0, ddof=1) / 10
     assert np.all(np.abs(np.mean(parts, axis=0) - np.concatenate([s, s])) < 5 * error)
