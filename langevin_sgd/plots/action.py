@@ -106,8 +106,9 @@ def draw_path(result: ActionPathLike, *, ax: Axes | None = None, flow: bool = Tr
     ax.plot(*result.path.T, **{"color": COLOURS[0], **EXACT, "linewidth": 2.2, "label": _name(result), **style})
     for states, marker, label in ((result.path[:1], "o", "start"), (result.crossings.reshape(-1, 2), "x", "saddle on the way"),
                                   (result.path[-1:], "s", "end")):
-        if len(states):
-            ax.plot(*states.T, marker, color="black", label=label, **MARK)
+        if len(states):                                     # named once, where several paths are drawn in one picture
+            named = label in ax.get_legend_handles_labels()[1]
+            ax.plot(*states.T, marker, color="black", label="" if named else label, **MARK)
     ax.legend(ncols=2, **ABOVE)
     names = result.model.variables
     return tidy(ax, x=names[0], y=names[1])

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from langevin_sgd.models.answers import Estimate, Prediction
-from langevin_sgd.plots.theme import COLOURS, DASHES, EXACT, MEASURED, PREDICTED, new_axes, tidy
+from langevin_sgd.plots.theme import COLOURS, DASHES, EXACT, MARKERS, MEASURED, PREDICTED, new_axes, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -134,7 +134,7 @@ def _draw_times(ax: Axes, report: ReportLike, colour: str, names: Sequence[str])
         high = [math.log10(e.measured.high) - v for v, e in zip(values, found, strict=True)]
         ax.errorbar([e.level for e in found], values, [low, high], color=colour, **MEASURED)
     exact = [(e.level, e.exact.log_value * DECADES) for e in report.escapes if e.exact is not None]
-    ax.plot(*_columns(exact), color=colour, **EXACT)
+    ax.plot(*_columns(exact), color=colour, **EXACT, **_mark(report, "D"))
     _draw_forms(ax, report, colour, names, lambda e, name: e.predictions[name].log_value * DECADES, faint=(False,))
 
 
@@ -155,7 +155,13 @@ def _draw_forms(ax: Axes, report: ReportLike, colour: str, names: Sequence[str],
         escapes = [e for e in report.escapes if name in e.predictions]
         for applies, alpha in (((True,), 1.0), (faint, 0.4)):
             line = [(e.level, height(e, name) if e.predictions[name].applies in applies else math.nan) for e in escapes]
-            ax.plot(*_columns(line), color=colour, linestyle=DASHES[k % len(DASHES)], alpha=alpha, **PREDICTED)
+            ax.plot(*_columns(line), color=colour, linestyle=DASHES[k % len(DASHES)], alpha=alpha, **PREDICTED,
+                    **_mark(report, MARKERS[k % len(MARKERS)]))
+
+
+def _mark(report: ReportLike, marker: str) -> dict[str, Any]:
+    """A mark where there is one level only: a line of one point is not seen."""
+    return {"marker": marker, "markersize": 6, "markerfacecolor": "none"} if len(report.escapes) == 1 else {}
 
 
 def _legend(reports: Mapping[str, ReportLike], names: Sequence[str]) -> list[Any]:
@@ -163,9 +169,10 @@ def _legend(reports: Mapping[str, ReportLike], names: Sequence[str]) -> list[Any
     handles = [Line2D([], [], color=c, linewidth=3, label=label) for c, label in zip(COLOURS, reports, strict=False) if label]
     if any(e.measured is not None for report in reports.values() for e in report.escapes):
         handles.append(Line2D([], [], color="gray", marker="o", linestyle="", markersize=4.5, label="measured, 95 %"))
-    handles.append(Line2D([], [], color="gray", label="exact", **EXACT))
-    return handles + [Line2D([], [], color="gray", linestyle=DASHES[k % len(DASHES)], label=name.replace("_", " "), **PREDICTED)
-                      for k, name in enumerate(names)]
+    shortest = min(reports.values(), key=lambda report: len(report.escapes))
+    handles.append(Line2D([], [], color="gray", label="exact", **EXACT, **_mark(shortest, "D")))
+    return handles + [Line2D([], [], color="gray", linestyle=DASHES[k % len(DASHES)], label=name.replace("_", " "), **PREDICTED,
+                             **_mark(shortest, MARKERS[k % len(MARKERS)])) for k, name in enumerate(names)]
 
 
 def plain_ticks(ax: Axes) -> None:

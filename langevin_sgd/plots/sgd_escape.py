@@ -10,7 +10,7 @@ import numpy as np
 
 from langevin_sgd.models.answers import Estimate, Prediction
 from langevin_sgd.plots.escape import plain_ticks
-from langevin_sgd.plots.theme import COLOURS, DASHES, EXACT, MEASURED, PREDICTED, tidy
+from langevin_sgd.plots.theme import COLOURS, DASHES, EXACT, MARKERS, MEASURED, PREDICTED, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,7 +26,6 @@ CLOCK = "t = learning rate × iterations"
 STYLES = {"Gaussian chain": (COLOURS[1], 4.6), "equation": (COLOURS[5], 2.8), "quadratic C": (COLOURS[4], 2.8),
           "constant C": (COLOURS[3], 2.8)}
 FORMS = (COLOURS[0], COLOURS[2], COLOURS[8], COLOURS[9], "#4D4D4D")     # the closed forms', which the others do not have
-MARKERS = "s^vXP"
 MARK: dict[str, Any] = {**MEASURED, "fmt": "", "linestyle": "", "marker": "o", "markersize": 6}
 
 

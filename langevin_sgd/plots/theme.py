@@ -13,6 +13,8 @@ COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 DASHES = ((0, (5, 2)), (0, (1, 1.5)), (0, (4, 1.5, 1, 1.5)), (0, (7, 3)), (0, (2, 1)), (0, (6, 1.5, 1, 1.5, 1, 1.5)), (0, (3, 3)),
           (0, (9, 1.5)))
 
+MARKERS = "s^vXP"               # of closed forms, where a line alone would not tell them apart, or would not be seen
+
 MEASURED: dict[str, Any] = {"fmt": "o", "markersize": 4.5, "capsize": 2.5, "linewidth": 1.2, "zorder": 4}
 EXACT: dict[str, Any] = {"linestyle": "-", "linewidth": 1.6, "zorder": 3}
 PREDICTED: dict[str, Any] = {"linewidth": 1.2, "zorder": 2}

@@ -1,6 +1,7 @@
 """Pictures show what they say: points for Monte Carlo, solid for exact, dashed for closed forms."""
 from __future__ import annotations
 
+import dataclasses
 import io
 import math
 
@@ -61,6 +62,13 @@ def test_formulas_are_faint_where_they_do_not_apply(report) -> None:
     faint = [line for line in above.lines if line.get_alpha() == 0.4 and np.isfinite(line.get_ydata()).any()]
     assert not all(applies) and faint
     assert np.array_equal(np.isfinite(faint[0].get_ydata()), ~np.array(applies))
+
+
+def test_one_level_is_drawn_with_marks(report) -> None:
+    (first, *_) = report.escapes
+    above, below = dataclasses.replace(report, escapes=(first,)).plot().axes
+    marked, compared = ({line.get_marker() for line in ax.lines if len(line.get_xdata()) == 1} for ax in (above, below))
+    assert {"D", "s"} <= marked and "s" in compared
 
 
 def test_several_reports_share_a_picture_in_colours_of_their_own(report) -> None:
