@@ -111,6 +111,10 @@ class BatchComparison:
             if name == LARGE:
                 continue
             ratio = self.ratio(name)
+            if math.isnan(ratio.value):
+                found.append(f"{name}: cannot be held against large batches, for fewer than two data sets have runs of both that did not "
+                             "diverge; lower the learning rate")
+                continue
             word = "less excess risk than" if ratio.high < 1 else "more excess risk than" if ratio.low > 1 else "not told apart from"
             found.append(f"{name}: {word} large batches (ratio {ratio.value:.3f} [{ratio.low:.3f}, {ratio.high:.3f}])")
         return found
