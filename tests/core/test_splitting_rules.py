@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from langevin_sgd.core.splitting_rules import HEIGHT, STATE, first_above, resample, smallest
+from tests.cases import each
 from tests.core.splitting_walks import (
     AT_THE_LEVEL,
     EXACTLY_K,
@@ -82,7 +83,7 @@ def test_the_first_rung_above_a_level():
 # ------------------------------------------------------------------------------------- walks with an exact answer: 4 standard errors
 
 @pytest.mark.law
-@pytest.mark.parametrize("k", [1, 25])
+@pytest.mark.parametrize("k", each(2, [25, 1]))
 def test_the_walk_on_the_integers_where_all_scores_tie(k):
     """p = 5.0952741e-4 from 6000 runs of 50 replicas, to 0.6 %."""
     assert exact_on_the_line() == pytest.approx(5.0952741e-4, rel=1e-8)

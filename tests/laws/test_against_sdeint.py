@@ -49,6 +49,7 @@ def test_euler_makes_the_same_steps_in_the_plane():
     np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_a_stratonovich_equation_is_the_one_that_heun_solves():
     """Our conversion with Euler's scheme against sdeint's Heun scheme, which converges to Stratonovich without any conversion."""
     def distance(convention: str, dt: float) -> float:

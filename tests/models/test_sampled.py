@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import langevin_sgd as ls
 from langevin_sgd.models import averaged, user_losses
+from tests.cases import each
 from tests.models.sampled_losses import CASES, SIGNS, Case, X, Y, given, weights
 
 EACH = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
@@ -139,7 +140,7 @@ def test_a_slope_along_which_nothing_curves_is_no_minimum_and_a_valley_is_one() 
     assert ls.losses.linear_regression(powers, np.cos(9 * powers[:, 1])).minimum(np.zeros(12)).value < 1e-3
 
 
-@pytest.mark.parametrize("name", ["linear", "mirrored", "logistic"])
+@pytest.mark.parametrize("name", each(2, ["linear", "logistic", "mirrored"]))
 def test_the_landscape_is_the_same_function(name: str) -> None:
     case = CASES[name]
     land = case.loss.landscape

@@ -59,7 +59,7 @@ def test_exits_depend_on_neither_threads_nor_chunks(case, bridge):
     assert len(np.unique(results[0].time)) > 50
 
 
-@EACH
+@pytest.mark.parametrize("case", each(2, CASES))
 def test_a_part_of_an_ensemble_alone_has_the_bits_of_the_whole(case):
     run, starts = the_run(case)
     whole = run(starts, N, 0, threads=1)
@@ -196,6 +196,7 @@ print(hashlib.sha256(ls.simulate(sde, -1.0, (0, 1), 0.02, 300, rng=7).x.tobytes(
 """
 
 
+@pytest.mark.slow
 def test_what_else_the_process_has_compiled_changes_no_bit(tmp_path):
     """Numba compiles its own integer power once for the process, with the arithmetic of whoever comes first."""
     script = tmp_path / "powers.py"

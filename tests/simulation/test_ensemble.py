@@ -187,6 +187,7 @@ for steps in (10**3, 10**6):
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads the peak of memory as Linux reports it")
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_steps():
     """200 paths of 1e3 steps, then of 1e6: storing them would take 1.6 GB."""
     done = subprocess.run([sys.executable, "-c", MEMORY], capture_output=True, text=True, check=True)

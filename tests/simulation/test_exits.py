@@ -117,7 +117,7 @@ REGIONS = {
 }
 
 
-@pytest.mark.parametrize("name", each(2, REGIONS))
+@pytest.mark.parametrize("name", each(3, REGIONS))
 def test_exit_points_lie_on_the_boundary(name):
     region, start = REGIONS[name]
     sde = ls.SDE(["0.2*y", "-0.3*x"], ls.noise.Anisotropic([[1.0, 0.4], [0.4, 0.6]]))

@@ -89,7 +89,7 @@ def test_every_step_is_that_of_the_formula(make, d: int) -> None:
         assert runs.w[path] == pytest.approx(replayed(runs, path, start, d, by_root(c, symmetric)), rel=1e-8, abs=1e-9)
 
 
-@pytest.mark.parametrize("d", [2, 6, 20])
+@pytest.mark.parametrize("d", each(2, [2, 6, 20]))
 def test_a_constant_matrix_and_one_number(d: int) -> None:
     root = np.random.default_rng(d).normal(size=(d, d))
     for noise, c in ((ls.noise.Anisotropic(root @ root.T), root @ root.T), (ls.noise.Constant(0.8), 0.8 * np.eye(d))):

@@ -241,6 +241,7 @@ def test_paths_that_blow_up_are_no_arrivals():
     assert math.isnan(rare.probability.value)
 
 
+@pytest.mark.slow
 def test_a_score_that_climbs_in_endless_small_steps_is_refused():
     """Almost without noise, 40 000 steps of 1e-4: every one is a new record."""
     sde = ls.SDE("1", ls.noise.Constant(1e-12))

@@ -110,6 +110,7 @@ def test_a_plane_problem_has_its_exact_value_on_a_grid() -> None:
     assert dataclasses.replace(e, exact=other.exact).agrees is False
 
 
+@pytest.mark.slow
 def test_where_no_exact_method_serves_the_report_says_why() -> None:
     loss = ls.Landscape("(x1**2 - 1)**2/4 + (x2**2 + x3**2 + x4**2)/2")
     covariance = np.eye(4) + 0.5 * (np.eye(4, k=1) + np.eye(4, k=-1))

@@ -21,6 +21,7 @@ from langevin_sgd.studies.inverse_flatness import (
 )
 from langevin_sgd.studies.inverse_flatness_report import write_report
 from langevin_sgd.studies.inverse_flatness_text import csv_text, study_text
+from tests.cases import each
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +127,7 @@ def test_the_text_and_the_numbers(small):
     assert not wrong.holds and "NOT everything agrees" in study_text(wrong)
 
 
+@pytest.mark.slow
 def test_the_report_is_one_page_that_needs_nothing_else_and_pictures(small, tmp_path):
     files = write_report(small, tmp_path / "new" / "folder", 1.0)
     page = files[0].read_text()
@@ -135,7 +137,7 @@ def test_the_report_is_one_page_that_needs_nothing_else_and_pictures(small, tmp_
     assert (tmp_path / "new" / "folder" / "flatness.txt").read_text() == study_text(small) + "\n"
 
 
-@pytest.mark.parametrize("interrupted_at", [1, 2, 4])
+@pytest.mark.parametrize("interrupted_at", each(3, [2, 1, 4]))
 def test_ctrl_c_keeps_what_is_done(interrupted_at, monkeypatch, tmp_path):
     calls, run = [], study_module.simulate
 

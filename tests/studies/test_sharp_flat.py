@@ -14,6 +14,7 @@ from langevin_sgd.studies import sharp_flat as study_module
 from langevin_sgd.studies.sharp_flat import FLAT, KINDS, SHARP, SIGMA_G, SIGMA_H, Kind, Settings, sharp_flat
 from langevin_sgd.studies.sharp_flat_report import write_report
 from langevin_sgd.studies.sharp_flat_text import case_text, csv_text, study_text
+from tests.cases import each
 
 BY_NAME = {kind.name: kind for kind in KINDS}
 CHOSEN = ("constant", "anisotropic, turned by 45°", "proportional to the loss, σ_H ∝ H²")
@@ -132,7 +133,7 @@ def test_the_report_is_one_page_that_needs_nothing_else_and_pictures(small, tmp_
     assert (tmp_path / "new" / "folder" / "escape.txt").read_text() == study_text(small) + "\n"
 
 
-@pytest.mark.parametrize("interrupted_at", [2, 4, 7])
+@pytest.mark.parametrize("interrupted_at", each(3, [4, 2, 7]))
 def test_ctrl_c_keeps_what_is_done(interrupted_at, monkeypatch, tmp_path):
     """During the second, fourth and seventh simulation: in the first well, in the second, in the next kind of noise."""
     calls = []

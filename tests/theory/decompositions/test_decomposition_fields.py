@@ -11,6 +11,7 @@ import pytest
 
 import langevin_sgd as ls
 from langevin_sgd.theory.decompositions.flows import face_flows, stream_function
+from tests.cases import each
 from tests.decompositions import BOX, TURN, D, F, T, as_written, example, in_space, well_inside
 from tests.oracles import BY_ID
 
@@ -78,7 +79,7 @@ def test_a_linear_process_composed_and_decomposed() -> None:
 
 # ---------------------------------------------------------------------------------------------------------------- the line
 
-@pytest.mark.parametrize("interpretation", ["ito", "stratonovich", "klimontovich"])
+@pytest.mark.parametrize("interpretation", each(3, ["stratonovich", "ito", "klimontovich"]))
 def test_one_dimension_is_exact(interpretation: str) -> None:
     """b = −D φ' + D', for each convention, and the variance of the reference numbers."""
     sde = ls.SDE("-x", ls.noise.Quadratic(0.5, quadratic=2.0), 0.1, interpretation)

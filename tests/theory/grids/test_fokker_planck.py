@@ -208,7 +208,7 @@ def problem(entry: dict[str, Any]) -> tuple[ls.SDE, ls.Region, list[float]]:
 PLANE = select("mean_first_passage_time", dim=2)
 
 
-@pytest.mark.parametrize("entry", each(3, PLANE), ids=ids(PLANE))
+@pytest.mark.parametrize("entry", each(4, PLANE), ids=ids(PLANE))
 def test_reference_numbers_in_the_plane(entry: dict[str, Any]) -> None:
     sde, domain, start = problem(entry)
     tau = ls.FokkerPlanck(sde, grid_for(entry)).mean_passage_time(domain).at(start)

@@ -62,7 +62,7 @@ def test_many_samples_are_their_law():
 def test_where_no_batch_points_ahead_escape_is_impossible():
     found = cramer_exponent(minimum=0.0, saddle=1.0, gradients=lambda x: x + np.array([-0.2, 0.2]))
     assert (found.value, found.applies) == (math.inf, True)
-    assert found.because == "somewhere on the way no batch points ahead: escape is impossible"
+    assert found.because == "somewhere on the way no batch points ahead: escape is impossible in steps shorter than that place"
 
 
 def test_where_the_way_leads_down_there_is_nothing_to_climb():

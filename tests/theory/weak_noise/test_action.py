@@ -14,6 +14,7 @@ from langevin_sgd.theory.weak_noise.equation import WeakNoise
 from langevin_sgd.theory.weak_noise.relaxed_path import chain_action, relaxed
 from langevin_sgd.theory.weak_noise.ritz_path import first_path, refined
 from tests import oracles
+from tests.cases import each
 from tests.theory.weak_noise.known_quasipotentials import CIRCLING, SADDLE, START, TURNING, VALLEY, X, Y, Z, solved_backwards
 
 MAIER_STEIN = oracles.select("quasipotential", dim=2)
@@ -46,7 +47,7 @@ def test_the_linear_reference_numbers():
 
 # --------------------------------------------------------------------------------------------- exact quasi-potentials
 
-@pytest.mark.parametrize("end", [SADDLE, [-0.6, 1.0], [-1.5, 0.2]])
+@pytest.mark.parametrize("end", each(2, [SADDLE, [-0.6, 1.0], [-1.5, 0.2]]))
 def test_no_gradient_and_a_covariance_that_turns_with_the_state(end):
     sde, u = solved_backwards(VALLEY, TURNING, CIRCLING)
     found = ls.minimum_action_path(sde, START, end)
@@ -154,6 +155,7 @@ def test_noise_on_one_component_reaches_all_of_a_linear_system():
 
 # ------------------------------------------------------------------------------------------- what does not change it
 
+@pytest.mark.slow
 def test_the_convention_does_not_change_the_leading_order():
     """The drifts of the conventions differ by ε ∇·C / 2 and the like, which vanishes as ε → 0; nor does ε itself."""
     sde, u = solved_backwards(VALLEY, TURNING, CIRCLING)
@@ -167,7 +169,7 @@ def test_the_convention_does_not_change_the_leading_order():
 HUNDREDTHS = st.integers(-300, 300).map(lambda k: k / 100)
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(HUNDREDTHS, st.tuples(HUNDREDTHS, HUNDREDTHS), st.integers(30, 300).map(lambda k: k / 100))
 def test_moving_turning_and_stretching_the_coordinates_changes_nothing(angle, shift, stretch):
     c, s = math.cos(angle), math.sin(angle)

@@ -115,7 +115,7 @@ def test_a_stronger_noise_lowers_it_in_proportion():
 
 # --------------------------------------------------------------------------------------------- paths of least action
 
-@pytest.mark.parametrize("entry", MAIER_STEIN, ids=oracles.ids(MAIER_STEIN))
+@pytest.mark.parametrize("entry", each(2, MAIER_STEIN), ids=oracles.ids(MAIER_STEIN))
 def test_maier_stein(entry):
     sde = ls.systems.maier_stein(entry["parameters"]["beta"])
     field = ls.quasipotential_field(sde, START_MS, ls.Grid(BOX, (100, 80)))
