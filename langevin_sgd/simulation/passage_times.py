@@ -144,7 +144,7 @@ class FirstPassage:
         low, high = 1 / fast if fast else math.inf, 1 / slow if slow else math.inf
         if not events:
             self._warn_of_few(events)
-            return self._estimate(math.inf, low, math.inf, confidence, "lower bound", verdict="no exit was seen; raise `t_max`")
+            return self._estimate(math.inf, low, math.inf, confidence, "lower bound", verdict="no exit was seen; let paths run longer")
         if events < len(times) and events < 5:
             self._warn_of_few(events)
         return self._estimate(float(times.sum()) / events, low, high, confidence, "exponential", verdict=self.exponentiality().verdict)
@@ -205,7 +205,8 @@ class FirstPassage:
         times, _ = self._usable
         longest = float(times.max(initial=0.0))
         what = "very uncertain" if events else "a bound"
-        warnings.warn(f"{events} of {self.n_paths} paths exited within {longest:g}: the mean is {what}; raise `t_max` or the budget.",
+        warnings.warn(f"{events} of {self.n_paths} paths exited within {longest:g}: the mean is {what}; let paths run longer, "
+                      "or raise the budget.",
                       RuntimeWarning, stacklevel=3)
 
     def __repr__(self) -> str:

@@ -218,12 +218,13 @@ def stability(loss: SampledLoss, at: Any = None, learning_rates: ArrayLike | Non
     - [1.], λ_max = 22.1: excluded from η = 0.0904 on in the mean (batches of 4 attract almost every path up to 0.103); no metastable ...
     """
     points, sizes, key = _points(sampled(loss), at), _sizes(loss, batch_sizes, sampling), Key.draw(rng)
+    wanted = None if learning_rates is None else _given(learning_rates)
     batches = [Batches(int(size), sampling, momentum, weight_decay) for size in sizes]
     found = []
     for k, point in enumerate(points):
         samples = sample_curvatures(loss, point, batches[0].weight_decay)
         found.append((samples, tuple(limits_of(LinearisedSGD(samples, each, key.spawn(k, each.size))) for each in batches)))
-    rates = _rates(learning_rates, [limits for _, limits in found])
+    rates = _around([limits for _, limits in found]) if wanted is None else wanted
     minima = [_minimum(loss, samples, limits, rates) for samples, limits in found]
     return StabilityMap(loss, rates, tuple(batches), tuple(sorted(minima, key=lambda m: -m.sharpness)), key)
 
@@ -258,12 +259,14 @@ def _sizes(loss: SampledLoss, batch_sizes: ArrayLike | None, sampling: str) -> N
     return sizes
 
 
-def _rates(learning_rates: ArrayLike | None, limits: list[tuple[StabilityLimits, ...]]) -> Array:
-    if learning_rates is not None:
-        rates = np.atleast_1d(numbers("learning_rates", learning_rates))
-        if rates.ndim != 1 or not len(rates) or (np.diff(rates) <= 0).any():
-            raise ValueError("`learning_rates` must be rising numbers (rate,).")
-        return np.array([positive("learning_rates", rate) for rate in rates])
+def _given(learning_rates: ArrayLike) -> Array:
+    rates = np.atleast_1d(numbers("learning_rates", learning_rates))
+    if rates.ndim != 1 or not len(rates) or (np.diff(rates) <= 0).any():
+        raise ValueError("`learning_rates` must be rising numbers (rate,).")
+    return np.array([positive("learning_rates", rate) for rate in rates])
+
+
+def _around(limits: list[tuple[StabilityLimits, ...]]) -> Array:
     seen = [eta for each in limits for limit in each for eta in (limit.in_mean, limit.in_mean_square, limit.almost_surely) if eta > 0]
     if not seen:
         raise ValueError("`learning_rates` is missing: SGD is stable at none, so that there are no limits to choose them by.")

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 
 from langevin_sgd.models.answers import Prediction
 from langevin_sgd.models.arguments import Array, numbers, positive
+from langevin_sgd.models.sampled import SampledLoss
 from langevin_sgd.theory.closed_forms.regime import alpha_of, judged
 
 KESTEN = ("Kesten", "H. Kesten, Acta Math. 131, 207 (1973)")
@@ -201,6 +202,9 @@ def _factor(eta: float, curvature: ArrayLike | Distribution) -> _Factor:
         return _of_density(eta, curvature)
     if hasattr(curvature, "support"):
         raise ValueError("`curvature` is a law without a density; give its values, equally likely, as numbers.")
+    if isinstance(curvature, SampledLoss):
+        raise ValueError(f"`curvature` is the loss {curvature!r}, but must be the curvatures of its samples: loss.sample_hessians(at) at "
+                         "a minimum.")
     h = numbers("curvature", curvature).ravel()
     if h.size == 0:
         raise ValueError("`curvature` is empty, but must be at least one number, or a law such as scipy.stats.norm(1.0, 0.5).")

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+import langevin_sgd as ls
 from langevin_sgd.theory import kesten_tail_exponent, linear_stability
 from tests import oracles
 
@@ -143,3 +144,8 @@ def test_a_bad_argument_is_named(bad, message):
         with pytest.raises(ValueError) as error:
             function(**{"learning_rate": 0.1, "curvature": [0.5, 1.0], **bad})
         assert message in str(error.value)
+
+
+def test_a_loss_is_told_that_the_curvatures_of_its_samples_are_wanted() -> None:
+    with pytest.raises(ValueError, match="curvatures of its samples"):
+        kesten_tail_exponent(learning_rate=0.1, curvature=ls.losses.linear_regression([1.0, 2.0], [1.0, 1.0]))
