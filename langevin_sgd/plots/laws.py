@@ -160,7 +160,7 @@ def _scales(upper: Axes, lower: Axes, density: Array, *, folded: bool) -> None:
     if folded:
         upper.set_xscale("log")
         lower.set_xscale("log")
-    upper.set_ylim(density.min() / 3, density.max() * 3)
+    upper.set_ylim(float(density.min()) / 3, float(density.max()) * 3)
     lower.axhline(1.0, color="black", linewidth=0.8)
     low, high = lower.get_ylim()
     lower.set_ylim(max(low, 0.02), min(high, 50.0))

@@ -157,7 +157,7 @@ def _margins(noise: BatchNoise, surface: Surface, directions: Array) -> Array | 
 def _margin(noise: BatchNoise, x: Array, normal: Array) -> float:
     """The least n·g_i over the samples, over the longest gradient."""
     g = noise.gradients(x)
-    return float((g @ normal).min() / max(np.linalg.norm(g, axis=1).max(), 1e-300))
+    return float((g @ normal).min()) / max(float(np.linalg.norm(g, axis=1).max()), 1e-300)
 
 
 def _is_refuted(noise: BatchNoise, surface: Surface, worst: Array) -> bool:
