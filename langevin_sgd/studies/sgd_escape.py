@@ -135,7 +135,8 @@ class SGDEscape:
         if time is None or not math.isfinite(time.log_value):
             return 0.0, math.inf
         if math.isinf(found.value) and math.isinf(found.log_value):         # nothing left: at least so much
-            return found.low / math.exp(time.log_value + time.uncertainty), math.inf
+            least = math.log(found.low) - time.log_value - time.uncertainty if found.low > 0 else -math.inf
+            return math.exp(min(least, 700.0)), math.inf
         log_ratio, off = found.log_value - time.log_value, found.uncertainty + time.uncertainty
         return math.exp(max(log_ratio - off, -700.0)), math.exp(min(log_ratio + off, 700.0))
 
@@ -290,10 +291,10 @@ def _row(case: Case, passage: Passage, level: float, n_paths: int, key: Key, max
     at = passage.start if case.loss.dim > 1 else float(passage.start[0])
     steepest = float(np.linalg.eigvalsh(np.reshape(case.loss.sample_hessians(at), (-1, case.loss.dim, case.loss.dim))).max())
     # The exponent is that of small steps: where single steps reach far, it says nothing of the time.
-    small = exponents is not None and case.learning_rate * steepest < LONG_STEPS
-    hopeless = chain is None and small and FAR < exponents.sgd < math.inf                               # type: ignore[union-attr]
+    exponent = exponents.sgd if exponents is not None and chain is None else 0.0
+    hopeless = FAR < exponent < math.inf and case.learning_rate * steepest < LONG_STEPS
     # An infinite one is that of steps shorter than the place where no batch points ahead: whether these are is seen at a lower price.
-    spent = max_gradients * (HOPEFUL if exponents is not None and math.isinf(exponents.sgd) and chain is None else 1.0)
+    spent = max_gradients * (HOPEFUL if math.isinf(exponent) else 1.0)
     expected = math.inf if hopeless else chain.value if chain else math.nan
     measured, reason, why = _measured(case, passage, expected, n_paths, key.spawn(0), spent, progress)
     guess = chain or measured

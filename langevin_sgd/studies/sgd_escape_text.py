@@ -26,8 +26,8 @@ def sgd_escape_table(report: SGDEscapeReport) -> str:
     clock = "full crossing, start to end; reaching the saddle takes half of it" if first.passage.counts == "crossing" else \
         "reaching the saddle; the full crossing takes twice as long"
     notes = [f"Time t = learning rate × iterations; {clock}; batches drawn with replacement; equations in Itô's convention.",
-             "Behind z: ratios to the time of SGD (of the chain of real batches, else measured).  Closed forms are for the equation with",
-             "the covariance of the loss, in brackets where they do not apply to it."]
+             "Behind z: ratios to the time of SGD (measured, or of the chain of real batches, as is known better).  Closed forms are",
+             "for the equation with the covariance of the loss, in brackets where they do not apply to it."]
     if first.loss.dim > 1 and not any("equation" in e.approximations for e in report):
         notes.append("The equation itself is not solved: its covariance is a function of the weights, which a grid asks for too often.")
     reasons = {e.not_exact for e in report if e.not_exact} | {e.not_measured for e in report if e.not_measured}

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import langevin_sgd as ls
+from langevin_sgd.studies import passage_theory
 from langevin_sgd.studies.sgd_escape import Case, Exponents, _measured, sgd_escapes
 
 RNG = np.random.default_rng(7)
@@ -120,6 +121,9 @@ def known(value: float, error: float = 0.0, n_events: int | None = None) -> ls.E
     (known(100.0, 0.15), known(115.0), None, "not known well enough"),
     (known(100.0), ls.Estimate(value=math.inf, low=30.0, high=math.inf, confidence=0.95, method="sample mean", n_events=0), None,
      r"not known well enough \(0 exits\)"),
+    (ls.Estimate(value=math.inf, low=1e300, high=math.inf, confidence=1.0, method="quadrature", log_value=800.0),
+     ls.Estimate(value=math.inf, low=30.0, high=math.inf, confidence=0.95, method="sample mean", n_events=0), None,
+     r"not known well enough \(0 exits\)"),
     (known(100.0), ls.Estimate(value=math.inf, low=300.0, high=math.inf, confidence=0.95, method="sample mean", n_events=0), False,
      "does NOT describe SGD"),
 ])
@@ -201,3 +205,11 @@ def test_an_equation_has_its_own_learning_rate() -> None:
     sde = ls.langevin(ls.landscapes.double_well(), 0.1)
     with pytest.raises(ValueError, match="an equation has its own"):
         ls.escape(sde, -1.0, 0.0, learning_rate=0.1)
+
+
+def test_closed_forms_that_are_beyond_all_numbers_cost_no_report(report: ls.SGDEscapeReport, monkeypatch: pytest.MonkeyPatch) -> None:
+    def overflow(*_: object) -> None:
+        raise ArithmeticError("the integral is 18799")
+
+    monkeypatch.setattr(passage_theory, "predict", overflow)
+    assert passage_theory.closed_forms(report.escapes[0].passage) == {}
